@@ -1,0 +1,134 @@
+"""Reads MNIST, where the article imports `tensorflow.examples.tutorials.mnist.input_data`.
+
+TensorFlow removed that module. This one keeps its names and its numbers (the same split, the same float32
+pixels); the batch order differs: here it depends on a seed and can be entered at any point.
+
+The IDX format: http://yann.lecun.com/exdb/mnist/
+"""
+import functools
+import gzip
+import math
+import os
+import struct
+import zlib
+from typing import NamedTuple
+
+import numpy as np
+
+IMAGE_SHAPE = (28, 28)
+NUM_CLASSES = 10
+
+
+class DataSet:
+    """Images with their labels, handed out in batches.
+
+    images: float32 (n, 784), each pixel in [0, 1]. labels: uint8 (n,), or float32 (n, 10) if one-hot.
+    """
+
+    def __init__(self, images, labels, seed):
+        self.images = images
+        self.labels = labels
+        self.num_examples = len(images)
+        self._position = 0  # examples of the endless stream of permutations that are drawn already
+        # Two permutations are in use while a batch lies across their seam.
+        self._permutation = functools.lru_cache(maxsize=2)(
+            # Not default_rng: NumPy promises the same permutations in all versions for RandomState alone.
+            lambda k: np.random.RandomState([seed, k]).permutation(self.num_examples))
+
+    def next_batch(self, batch_size):
+        """Return the next (images, labels), `batch_size` of each (at least 1).
+
+        The batches are cut from permutations of the set, one following on the other, so that each example
+        comes up once in each permutation. Permutation k depends on the seed and on k alone.
+        """
+        chosen = []
+        while batch_size > 0:
+            k, start = divmod(self._position, self.num_examples)
+            chosen.append(self._permutation(k)[start:start + batch_size])
+            batch_size -= len(chosen[-1])
+            self._position += len(chosen[-1])
+        chosen = np.concatenate(chosen)
+        return self.images[chosen], self.labels[chosen]
+
+    def skip(self, num_examples):
+        """Go on as if `num_examples` more had been drawn, at no cost: for a run that is taken up again."""
+        self._position += num_examples
+
+
+class Datasets(NamedTuple):
+    """The three sets, with the article's names."""
+    train: DataSet
+    validation: DataSet
+    test: DataSet
+
+
+def read_idx(train_dir, name, magic):
+    """Return the path of the IDX file `name` or `name`.gz in `train_dir`, and the uint8 array in it.
+
+    magic: the number the file must begin with, 2048 + its count of dimensions.
+    Raises FileNotFoundError if there is no such file, ValueError if it isn't what it should be.
+    """
+    path = os.path.join(train_dir, name)
+    packed = not os.path.exists(path)
+    if packed:
+        path += ".gz"
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"{path}: no such file, nor one without .gz")
+    try:
+        with (gzip.open if packed else open)(path, "rb") as f:
+            header = f.read(4 + 4 * (magic % 256))
+            if int.from_bytes(header[:4], "big") != magic:
+                raise ValueError(f"{path}: not an IDX file that begins with the number {magic}")
+            if len(header) < 4 + 4 * (magic % 256):
+                raise ValueError(f"{path}: ends within its header")
+            shape = struct.unpack(f">{magic % 256}I", header[4:])
+            # Read what is there and compare: the size in a header is only a claim until then.
+            data = f.read()
+    except (EOFError, zlib.error, gzip.BadGzipFile) as err:
+        raise ValueError(f"{path}: not a whole gzip file: {err}") from err
+    except OSError as err:
+        raise ValueError(f"{path}: {err.strerror}") from err
+    if len(data) != math.prod(shape):
+        raise ValueError(f"{path}: {len(data)} bytes after the header, which announces {math.prod(shape)}")
+    return path, np.frombuffer(data, np.uint8).reshape(shape)
+
+
+def read_examples(train_dir, prefix, one_hot):
+    """Return the images (n, 784) and labels of the pair of files that begin with `prefix`, as in DataSet."""
+    images_path, images = read_idx(train_dir, f"{prefix}-images-idx3-ubyte", 2051)
+    labels_path, labels = read_idx(train_dir, f"{prefix}-labels-idx1-ubyte", 2049)
+    if len(images) == 0:
+        raise ValueError(f"{images_path}: no images in it")
+    if images.shape[1:] != IMAGE_SHAPE:
+        raise ValueError(f"{images_path}: images of {images.shape[1]}x{images.shape[2]} pixels, "
+                         f"but the networks take 28x28 = 784")
+    if len(images) != len(labels):
+        raise ValueError(f"{labels_path}: {len(labels)} labels for {len(images)} images")
+    if labels.max() >= NUM_CLASSES:
+        raise ValueError(f"{labels_path}: label {labels.max()}, but the classes are 0 to 9")
+    if one_hot:
+        labels = np.eye(NUM_CLASSES, dtype=np.float32)[labels]
+    # Multiplied by 1/255 and not divided by 255, as TensorFlow's own reader did: the same bits.
+    return np.multiply(images.reshape(len(images), -1), np.float32(1 / 255), dtype=np.float32), labels
+
+
+def read_data_sets(train_dir, one_hot=False, validation_size=5000, seed=0):
+    """Read the four IDX files in the directory `train_dir` (MNIST's names, unpacked or `.gz`).
+
+    one_hot: labels as rows of ten instead of numbers.
+    validation_size: so many examples from the beginning of the training files make the validation set.
+    seed: 0 to 2**32 - 1, chooses the order of the batches.
+
+    Returns Datasets: 55,000, 5,000 and 10,000 examples of MNIST.
+    Raises FileNotFoundError or ValueError with a message of one line that begins with the file's name.
+    """
+    if not os.path.isdir(train_dir):
+        raise FileNotFoundError(f"{train_dir}: no such directory")
+    images, labels = read_examples(train_dir, "train", one_hot)
+    if len(images) <= validation_size:
+        raise ValueError(f"{os.path.join(train_dir, 'train-images-idx3-ubyte')}: {len(images)} images, "
+                         f"of which none is left after {validation_size} for the validation set")
+    return Datasets(
+        train=DataSet(images[validation_size:], labels[validation_size:], seed),
+        validation=DataSet(images[:validation_size], labels[:validation_size], seed),
+        test=DataSet(*read_examples(train_dir, "t10k", one_hot), seed))
