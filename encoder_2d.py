@@ -1,7 +1,10 @@
 """Trains the article's 784-128-64-10-2 encoder on MNIST and draws the test set as points, coloured by digit."""
 import argparse
-import math
+import contextlib
+import io
 import os
+import re
+import sys
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
@@ -68,18 +71,20 @@ def build_network(learning_rate=learning_rate, seed=0):
     }
 
     def encoder(x):
-        layer_1 = tf.nn.sigmoid(tf.add(tf.matmul(x, weights["encoder_h1"]), biases["encoder_b1"]))
-        layer_2 = tf.nn.sigmoid(tf.add(tf.matmul(layer_1, weights["encoder_h2"]), biases["encoder_b2"]))
-        layer_3 = tf.nn.sigmoid(tf.add(tf.matmul(layer_2, weights["encoder_h3"]), biases["encoder_b3"]))
-        # No activation here, so that a code may lie anywhere in the plane.
-        layer_4 = tf.add(tf.matmul(layer_3, weights["encoder_h4"]), biases["encoder_b4"])
+        with tf.name_scope("encoder"):
+            layer_1 = tf.nn.sigmoid(tf.add(tf.matmul(x, weights["encoder_h1"]), biases["encoder_b1"]))
+            layer_2 = tf.nn.sigmoid(tf.add(tf.matmul(layer_1, weights["encoder_h2"]), biases["encoder_b2"]))
+            layer_3 = tf.nn.sigmoid(tf.add(tf.matmul(layer_2, weights["encoder_h3"]), biases["encoder_b3"]))
+            # No activation here, so that a code may lie anywhere in the plane.
+            layer_4 = tf.add(tf.matmul(layer_3, weights["encoder_h4"]), biases["encoder_b4"])
         return layer_4
 
     def decoder(x):
-        layer_1 = tf.nn.sigmoid(tf.add(tf.matmul(x, weights["decoder_h1"]), biases["decoder_b1"]))
-        layer_2 = tf.nn.sigmoid(tf.add(tf.matmul(layer_1, weights["decoder_h2"]), biases["decoder_b2"]))
-        layer_3 = tf.nn.sigmoid(tf.add(tf.matmul(layer_2, weights["decoder_h3"]), biases["decoder_b3"]))
-        layer_4 = tf.nn.sigmoid(tf.add(tf.matmul(layer_3, weights["decoder_h4"]), biases["decoder_b4"]))
+        with tf.name_scope("decoder"):
+            layer_1 = tf.nn.sigmoid(tf.add(tf.matmul(x, weights["decoder_h1"]), biases["decoder_b1"]))
+            layer_2 = tf.nn.sigmoid(tf.add(tf.matmul(layer_1, weights["decoder_h2"]), biases["decoder_b2"]))
+            layer_3 = tf.nn.sigmoid(tf.add(tf.matmul(layer_2, weights["decoder_h3"]), biases["decoder_b3"]))
+            layer_4 = tf.nn.sigmoid(tf.add(tf.matmul(layer_3, weights["decoder_h4"]), biases["decoder_b4"]))
         return layer_4
 
     encoder_op = encoder(X)
@@ -88,24 +93,22 @@ def build_network(learning_rate=learning_rate, seed=0):
     y_pred = decoder_op
     y_true = X
 
-    # Not tf.pow(..., 2): the same numbers, but the gradient of pow calls pow again on the whole batch.
-    cost = tf.reduce_mean(tf.square(y_true - y_pred))
-    optimizer = tf.train.AdamOptimizer(learning_rate).minimize(cost)
+    with tf.name_scope("cost"):
+        # Not tf.pow(..., 2): the same numbers, but the gradient of pow calls pow again on the whole batch.
+        cost = tf.reduce_mean(tf.square(y_true - y_pred))
+    with tf.name_scope("training"):
+        optimizer = tf.train.AdamOptimizer(learning_rate).minimize(cost)
     return Network(X, encoder_op, y_pred, cost, optimizer)
 
 
-def number(kind, low, high=math.inf):
-    """Return an argparse type that takes a finite int or float (`kind`) from `low` to `high`."""
+def number(kind, low, high=10**9):
+    """Return an argparse type that takes an int or a float (`kind`) from `low` to `high`."""
     def parse(text):
-        try:
-            value = kind(text)
-        except ValueError:
-            value = math.nan
-        if not (low <= value <= high and value < math.inf):
-            name = "a whole number" if kind is int else "a number"
-            limits = f"of at least {low}" if high == math.inf else f"from {low} to {high}"
-            raise argparse.ArgumentTypeError(f"{text!r} is not {name} {limits}")
+        value = kind(text)
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{text} is not from {low} to {high}")
         return value
+    parse.__name__ = kind.__name__  # for argparse's words about what is no number at all
     return parse
 
 
@@ -115,39 +118,57 @@ def make_parser():
                                      formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     # One line, without argparse's usage before it.
     parser.error = lambda message: parser.exit(2, f"{parser.prog}: error: {message}".replace("\n", " ") + "\n")
-    parser.add_argument("--data-dir", metavar="DIR", default=Path(__file__).resolve().parent / "mnist_data",
-                        help="the four IDX files under MNIST's names, .gz or unpacked")
-    parser.add_argument("--learning-rate", metavar="X", type=number(float, 1e-30, 1e30), default=learning_rate,
-                        help="Adam's step size")
-    parser.add_argument("--training-epochs", metavar="N", type=number(int, 0), default=training_epochs,
-                        help="passes over the training set; 0 draws the untrained network")
-    parser.add_argument("--batch-size", metavar="N", type=number(int, 1), default=batch_size,
-                        help="images in a training step")
-    parser.add_argument("--display-step", metavar="N", type=number(int, 1), default=display_step,
-                        help="epochs from one printed cost to the next")
-    parser.add_argument("--seed", metavar="N", type=number(int, 0, 2**31 - 2), default=0,
-                        help="chooses the initial weights and the order of the batches")
-    parser.add_argument("--output", metavar="FILE", type=Path, default=Path(__file__).stem + ".png",
-                        help="the picture; the ending picks the format")
+    flag = parser.add_argument
+    flag("--data-dir", metavar="DIR", default=Path(__file__).resolve().parent / "mnist_data",
+         help="four IDX files under MNIST's names, .gz or unpacked")
+    flag("--learning-rate", type=number(float, 1e-30, 1e38), default=learning_rate, help="Adam's step size")
+    flag("--training-epochs", type=number(int, 0), default=training_epochs, help="counted from the start of training")
+    flag("--batch-size", type=number(int, 1), default=batch_size, help="images in a training step")
+    flag("--display-step", type=number(int, 1), default=display_step, help="epochs from one printed cost to the next")
+    flag("--seed", type=number(int, 0, 2**31 - 2), default=0, help="of the initial weights and the batch order")
+    flag("--output", metavar="FILE", type=Path, default=Path(__file__).stem + ".png",
+         help="the picture; the ending picks the format")
+    flag("--checkpoint-dir", metavar="DIR", type=Path, help="save after every epoch, and go on from what is there")
+    flag("--log-dir", metavar="DIR", type=Path, help="write graph, cost and validation cost for TensorBoard")
     return parser
+
+
+@contextlib.contextmanager
+def endings(parser, args):
+    """End the program with one line on stderr if the block is stopped: status 130 for Ctrl-C, 1 for a failure."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        last = args.checkpoint_dir and tf.train.latest_checkpoint(args.checkpoint_dir)
+        kept = f"the same command goes on from {last}" if last else "no model is kept without --checkpoint-dir"
+        parser.exit(130, f"{parser.prog}: interrupted; {kept}\n")
+    except OSError as err:
+        if not err.filename:
+            sys.stdout = None  # it is stdout that failed; Python would flush it again at exit
+        parser.exit(1, f"{parser.prog}: error: {err.filename or 'stdout'}: {err.strerror}\n")
+    except (FloatingPointError, tf.errors.OpError) as err:
+        # TensorFlow tells what happened in the line after the one that names the graph's node.
+        why = re.sub(r"(?s).*\nNode: [^\n]*\n|\n.*", "", str(err))
+        parser.exit(1, f"{parser.prog}: error: {why}\n")
 
 
 def check_directory(parser, flag, directory):
     """End the program with status 2 unless a file can be made in the directory that `flag` names."""
     try:
+        if flag != "--output":
+            directory.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=directory).close()
     except OSError as err:
         parser.error(f"argument {flag}: {directory}: {err.strerror}")
 
 
 def read_data(parser, args):
-    """Return the data sets. Whatever can be known to be wrong before training ends the program here, status 2."""
-    formats = plt.Figure().canvas.get_supported_filetypes()
+    """Return the data sets. Whatever is wrong with the data or the flags ends the program here, with status 2."""
+    formats = set(plt.Figure().canvas.get_supported_filetypes()) - {"pgf"}  # which needs LaTeX
     if args.output.suffix[1:].lower() not in formats:
         parser.error(f"argument --output: {args.output}: the ending must be one of .{' .'.join(sorted(formats))}")
     if args.output.is_dir():
         parser.error(f"argument --output: {args.output}: is a directory")
-    check_directory(parser, "--output", args.output.parent)
     try:
         plt.switch_backend(plt.get_backend())
         mnist = input_data.read_data_sets(args.data_dir, one_hot=False, seed=args.seed)
@@ -155,33 +176,97 @@ def read_data(parser, args):
         parser.error(f"Matplotlib's backend: {err}")
     except (OSError, ValueError) as err:
         parser.error(err)
-    if args.batch_size > mnist.train.num_examples:
-        parser.error(f"argument --batch-size: {args.batch_size} is more than the {mnist.train.num_examples} "
-                     f"training images")
+    for flag, value, n in [("--batch-size", args.batch_size, mnist.train.num_examples),
+                           ("--examples-to-show", getattr(args, "examples_to_show", 0), mnist.test.num_examples)]:
+        if value > n:
+            parser.error(f"argument {flag}: {value} is more than the {n} images there are")
+    check_directory(parser, "--output", args.output.parent)
+    if args.checkpoint_dir:
+        check_directory(parser, "--checkpoint-dir", args.checkpoint_dir)
+    if args.log_dir:
+        check_directory(parser, "--log-dir", args.log_dir)
     return mnist
 
 
-def run_training(sess, network, mnist, args):
-    """Train as the article does, and print its lines."""
+def restore(parser, args, sess):
+    """Return a function save(epochs) for the whole state, and how many epochs that in --checkpoint-dir is trained."""
+    if not args.checkpoint_dir:
+        return lambda epochs: None, 0
+    tf.logging.set_verbosity(tf.logging.ERROR)  # the Saver warns of deprecated parts of its own
+    now = f"--learning-rate {args.learning_rate} --batch-size {args.batch_size} --seed {args.seed}"
+    settings = tf.Variable(now, trainable=False, name="settings")
+    sess.run(settings.initializer)
+    saver = tf.train.Saver(max_to_keep=1, save_relative_paths=True)
+    name = Path(__file__).stem
+
+    def save(epochs):
+        saver.save(sess, str(args.checkpoint_dir / name), epochs, write_meta_graph=False)
+
+    last = args.checkpoint_dir / "checkpoint"
+    if not last.exists() and not any(args.checkpoint_dir.glob(f"{name}-[1-9]*")):
+        save(0)
+        return save, 0
+    try:
+        last = tf.train.get_checkpoint_state(args.checkpoint_dir).model_checkpoint_path
+        shapes = tf.train.load_checkpoint(last).get_variable_to_shape_map()
+        if shapes != {v.op.name: v.shape.as_list() for v in tf.global_variables()}:
+            parser.error(f"{last}: the checkpoint of another network")
+        saver.restore(sess, last)
+        epochs = int(last.rpartition("-")[2])
+    except (AttributeError, tf.errors.OpError, ValueError):
+        parser.error(f"{last}: missing, damaged or not whole")
+    saver.recover_last_checkpoints([last])
+    # A run that was killed in saving leaves a part of the next checkpoint, or the one before the last.
+    for file in args.checkpoint_dir.glob(f"{name}-*"):
+        if (re.fullmatch(name + r"-\d+\.(index|data-00000-of-00001)(\.tempstate\d+)?", file.name)
+                and not re.fullmatch(r"\.(index|data-00000-of-00001)", file.name.removeprefix(Path(last).name))):
+            file.unlink()
+
+    begun = sess.run(settings).decode()
+    print(f"{parser.prog}: {'going on' if epochs < args.training_epochs else 'nothing left to train'} after epoch "
+          f"{epochs}, {last}, begun with {begun}" + (f", now with {now}" if now != begun else ""), file=sys.stderr)
+    return save, epochs
+
+
+def run_training(sess, network, mnist, args, save, first_epoch):
+    """Train as the article does, from the epoch `first_epoch` on (0: the beginning), and print its lines."""
     X, optimizer, cost = network.X, network.optimizer, network.cost
     total_batch = int(mnist.train.num_examples / args.batch_size)
-    for epoch in range(args.training_epochs):
+    mnist.train.skip(first_epoch * total_batch * args.batch_size)
+    if args.log_dir:
+        writer = tf.summary.FileWriter(str(args.log_dir), sess.graph, filename_suffix=f".{first_epoch}")
+        # TensorBoard drops what a killed run wrote of an epoch that is trained again.
+        writer.add_session_log(tf.SessionLog(status=tf.SessionLog.START), first_epoch + 1)
+    for epoch in range(first_epoch, args.training_epochs):
         for i in range(total_batch):
             batch_xs, batch_ys = mnist.train.next_batch(args.batch_size)
             _, c = sess.run([optimizer, cost], feed_dict={X: batch_xs})
+        # c is from before the last update, and what that one did must be known before it is saved.
+        if not np.isfinite(c + sess.run(cost, feed_dict={X: batch_xs})):
+            raise FloatingPointError(f"--learning-rate {args.learning_rate}: cost not finite after epoch {epoch + 1}")
         if epoch % args.display_step == 0:
             print("Epoch:", "%04d" % (epoch + 1), "cost=", "{:.9f}".format(c), flush=True)
+        if args.log_dir:
+            values = {"cost": c, "validation_cost": sess.run(cost, feed_dict={X: mnist.validation.images})}
+            for tag, value in values.items():
+                writer.add_summary(tf.Summary(value=[tf.Summary.Value(tag=tag, simple_value=value)]), epoch + 1)
+            writer.flush()
+        save(epoch + 1)
     print("Optimization Finished!", flush=True)
+    print("Test MSE: {:.6f}".format(sess.run(cost, feed_dict={X: mnist.test.images})), flush=True)
 
 
 def save_picture(output):
     """Write the current figure to the Path `output`, whole or not at all, and show it where there is a window."""
+    picture = io.BytesIO()
+    plt.savefig(picture, format=output.suffix[1:].lower())
     part = output.with_name(f".{output.name}.{os.getpid()}")
     try:
-        plt.savefig(part, format=output.suffix[1:].lower())
-        os.replace(part, output)
-    finally:
+        part.write_bytes(picture.getbuffer())
+        part.replace(output)
+    except OSError as err:
         part.unlink(missing_ok=True)
+        raise OSError(err.errno, err.strerror, str(output)) from err
     print(f"Saved {output}", flush=True)
     if plt.gcf().canvas.required_interactive_framework:
         plt.show()
@@ -201,19 +286,16 @@ def main(argv=None):
     parser = make_parser()
     args = parser.parse_args(argv)
     mnist = read_data(parser, args)
-
-    config = tf.ConfigProto()
-    config.gpu_options.allow_growth = True  # take no more of a GPU than is used
-    with tf.Graph().as_default(), tf.Session(config=config) as sess:
+    config = tf.ConfigProto(gpu_options=tf.GPUOptions(allow_growth=True))  # no more of a GPU than is used
+    with endings(parser, args), tf.Graph().as_default(), tf.Session(config=config) as sess:
         network = build_network(args.learning_rate, args.seed)
         init = tf.global_variables_initializer()
         sess.run(init)
-        run_training(sess, network, mnist, args)
-        print("Test MSE: {:.6f}".format(sess.run(network.cost, feed_dict={network.X: mnist.test.images})), flush=True)
-
+        save, first_epoch = restore(parser, args, sess)
+        run_training(sess, network, mnist, args, save, first_epoch)
         encoder_result = sess.run(network.encoder_op, feed_dict={network.X: mnist.test.images})
-    draw(encoder_result, mnist.test.labels)
-    save_picture(args.output)
+        draw(encoder_result, mnist.test.labels)
+        save_picture(args.output)
 
 
 if __name__ == "__main__":

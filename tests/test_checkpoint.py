@@ -1,0 +1,310 @@
+"""A run that is broken off goes on as if it had not been, and what can't go on says so in one line."""
+import concurrent.futures
+import contextlib
+import errno
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+from conftest import own_lines, start
+
+import autoencoder_recon
+import encoder_2d
+
+
+def tensors(directory):
+    """Return all tensors of the last checkpoint in a directory."""
+    reader = tf.train.load_checkpoint(str(directory))
+    return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+
+
+def assert_same_tensors(directory, other):
+    a, b = tensors(directory), tensors(other)
+    assert a.keys() == b.keys() and sum(name.endswith("/Adam_1") for name in a) in (8, 16)
+    for name in a:
+        np.testing.assert_array_equal(a[name], b[name], err_msg=name)
+
+
+def costs(out):
+    return dict(re.findall(r"^Epoch: (\d+) cost= (\S+)$", out, re.M))
+
+
+def snapshot(directory):
+    return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in directory.iterdir()}
+
+
+def test_resumed_equals_unbroken(script, run, tmp_path):
+    _, unbroken, err = run("--training-epochs", 5, "--checkpoint-dir", "a", "--batch-size", 250)
+    assert err == ""
+    _, first, _ = run("--training-epochs", 2, "--checkpoint-dir", "b", "--batch-size", 250)
+    status, second, err = run("--training-epochs", 5, "--checkpoint-dir", "b", "--batch-size", 250)
+    assert status == 0
+    assert err == (f"{script.__name__}.py: going on after epoch 2, b/{script.__name__}-2, "
+                   f"begun with --learning-rate 0.01 --batch-size 250 --seed 0\n")
+    assert list(costs(first)) == ["0001", "0002"] and list(costs(second)) == ["0003", "0004", "0005"]
+    assert {**costs(first), **costs(second)} == costs(unbroken)
+    assert second.splitlines()[-2] == unbroken.splitlines()[-2]  # the test MSE
+    assert_same_tensors("a", "b")
+    assert set(os.listdir("b")) == {"checkpoint", f"{script.__name__}-5.data-00000-of-00001",
+                                    f"{script.__name__}-5.index"}
+
+
+def test_finished_run_draws_again(script, run, tmp_path):
+    _, out, _ = run("--training-epochs", 2, "--checkpoint-dir", "c")
+    picture = tmp_path / f"{script.__name__}.png"
+    before, drawn = snapshot(tmp_path / "c"), picture.read_bytes()
+    picture.unlink()
+    for epochs in (2, 1):
+        status, again, err = run("--training-epochs", epochs, "--checkpoint-dir", "c")
+        assert status == 0 and again.splitlines() == out.splitlines()[2:]
+        assert f"nothing left to train after epoch 2, c/{script.__name__}-2, " in err and err.count("\n") == 1
+        assert snapshot(tmp_path / "c") == before and picture.read_bytes() == drawn
+
+
+def test_untrained_is_saved_and_goes_on(script, run):
+    _, unbroken, _ = run("--training-epochs", 1, "--checkpoint-dir", "a")
+    _, zero, err = run("--training-epochs", 0, "--checkpoint-dir", "b")
+    assert err == "" and costs(zero) == {} and f"{script.__name__}-0.index" in os.listdir("b")
+    _, one, _ = run("--training-epochs", 1, "--checkpoint-dir", "b")
+    assert costs(one) == costs(unbroken)
+    assert_same_tensors("a", "b")
+
+
+def test_other_settings_are_shown(run, script):
+    run("--training-epochs", 1, "--checkpoint-dir", "c")
+    for _ in range(2):
+        status, _, err = run("--training-epochs", 2, "--checkpoint-dir", "c", "--learning-rate", 0.001, "--seed", 4)
+        assert status == 0 and err.endswith(", begun with --learning-rate 0.01 --batch-size 256 --seed 0, "
+                                            "now with --learning-rate 0.001 --batch-size 256 --seed 4\n")
+
+
+def test_killed(small_data, tmp_path, capfd):
+    """With two steps an epoch, a run is in the middle of saving for much of its time. Both scripts at once."""
+    def break_off(script):
+        """Start a run until it ends, killing it three times; return the costs that it printed."""
+        directory, rng, seen = tmp_path / script.__name__, random.Random(script.__name__), {}
+        for kills_left in (3, 2, 1, 0):
+            process = start(script, "--data-dir", small_data, "--training-epochs", 150, "--checkpoint-dir",
+                            directory, "--output", directory.with_suffix(".png"))
+            first = process.stdout.readline()
+            if kills_left:
+                time.sleep(rng.uniform(0, 0.4))
+                process.kill()
+            out, err = process.communicate()
+            assert process.returncode == (-signal.SIGKILL if kills_left else 0)
+            if seen:
+                (line,) = own_lines(err)
+                # No more is lost than the epoch under way: the last one printed may not have been saved.
+                assert int(re.search(r"going on after epoch (\d+), ", line)[1]) >= max(map(int, seen)) - 1
+            now = costs(first + out)
+            assert all(seen.get(epoch, cost) == cost for epoch, cost in now.items())
+            seen.update(now)
+        return seen
+
+    scripts = [autoencoder_recon, encoder_2d]
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        broken = list(pool.map(break_off, scripts))
+    for script, seen in zip(scripts, broken):
+        capfd.readouterr()
+        script.main(["--data-dir", str(small_data), "--training-epochs", "150", "--checkpoint-dir",
+                     str(tmp_path / "unbroken" / script.__name__), "--output", str(tmp_path / "unbroken.png")])
+        assert seen == costs(capfd.readouterr().out) and len(seen) == 150
+        assert_same_tensors(tmp_path / "unbroken" / script.__name__, tmp_path / script.__name__)
+        assert len(os.listdir(tmp_path / script.__name__)) == 3
+
+
+def test_what_a_kill_leaves_is_removed(run, script, tmp_path):
+    """A checkpoint written in part, one not yet named the last, one no longer the last; but nobody else's files."""
+    run("--training-epochs", 3, "--checkpoint-dir", "c")
+    name, kept = script.__name__, [f"{script.__name__}-best.index", f"{script.__name__}-3.txt", "notes"]
+    left = [f"{name}-4.data-00000-of-00001.tempstate123", f"{name}-4.index", f"{name}-4.data-00000-of-00001",
+            f"{name}-2.index", f"{name}-3.index.tempstate7"]
+    for file in left + kept:
+        (tmp_path / "c" / file).write_text("x")
+    run("--training-epochs", 3, "--checkpoint-dir", "c")
+    assert sorted(os.listdir("c")) == sorted(kept + ["checkpoint", f"{name}-3.data-00000-of-00001", f"{name}-3.index"])
+
+
+def test_killed_in_saving_the_untrained_network(run, script, tmp_path):
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / f"{script.__name__}-0.index").write_text("x")
+    status, out, _ = run("--training-epochs", 1, "--checkpoint-dir", "c")
+    assert status == 0 and len(costs(out)) == 1
+
+
+def test_ctrl_c(small_data, tmp_path):
+    flags = ["--data-dir", small_data, "--training-epochs", 10**6]
+    processes = [start(autoencoder_recon, *flags, "--checkpoint-dir", tmp_path / "c"), start(encoder_2d, *flags)]
+    lines = []
+    for process in processes:
+        for _ in range(3):
+            process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate()
+        assert process.returncode == 130
+        lines += own_lines(err)
+    kept, lost = lines
+    last = int(re.fullmatch(rf"autoencoder_recon\.py: interrupted; the same command goes on from "
+                            rf"{tmp_path}/c/autoencoder_recon-(\d+)", kept)[1])
+    assert last >= 2 and len(tensors(tmp_path / "c")) > 20
+    assert lost == "encoder_2d.py: interrupted; no model is kept without --checkpoint-dir"
+
+
+# What is done to the directory of a finished run, then what the line must hold.
+BAD = {
+    "data truncated": (lambda d, p: os.truncate(f"{p}.data-00000-of-00001", 1_000_000), "missing, damaged or not whole"),
+    "data damaged": (lambda d, p: overwrite(f"{p}.data-00000-of-00001", 500_000), "missing, damaged or not whole"),
+    "data missing": (lambda d, p: os.remove(f"{p}.data-00000-of-00001"), "missing, damaged or not whole"),
+    "index truncated": (lambda d, p: os.truncate(f"{p}.index", 700), "missing, damaged or not whole"),
+    "index empty": (lambda d, p: os.truncate(f"{p}.index", 0), "missing, damaged or not whole"),
+    "index damaged": (lambda d, p: overwrite(f"{p}.index", 100), "missing, damaged or not whole"),
+    "index missing": (lambda d, p: os.remove(f"{p}.index"), "missing, damaged or not whole"),
+    "state damaged": (lambda d, p: (d / "checkpoint").write_text("garbage"), "checkpoint: missing, damaged or not whole"),
+    "state binary": (lambda d, p: (d / "checkpoint").write_bytes(b"\xff\xfe\0"), "checkpoint: missing, damaged or not whole"),
+    "state empty": (lambda d, p: (d / "checkpoint").write_text(""), "checkpoint: missing, damaged or not whole"),
+    "state missing": (lambda d, p: (d / "checkpoint").unlink(), "checkpoint: missing, damaged or not whole"),
+    "a file": (lambda d, p: (shutil.rmtree(d), d.write_text("")), "--checkpoint-dir: "),
+}
+
+
+def overwrite(path, at):
+    with open(path, "r+b") as f:
+        f.seek(at)
+        f.write(b"damage" * 20)
+
+
+def test_bad_checkpoints(run, refused, script, tmp_path):
+    run("--training-epochs", 1, "--checkpoint-dir", "good")
+    for what, (change, expected) in BAD.items():
+        directory = tmp_path / what.replace(" ", "-")
+        shutil.copytree("good", directory)
+        change(directory, directory / f"{script.__name__}-1")
+        line = refused("--checkpoint-dir", directory)
+        assert str(directory) in line and expected in line, what
+
+
+def test_checkpoint_of_the_other_script(refused, small_data, script, tmp_path):
+    (other,) = {autoencoder_recon, encoder_2d} - {script}
+    other.main(["--data-dir", str(small_data), "--training-epochs", "0", "--checkpoint-dir", "other"])
+    line = refused("--checkpoint-dir", "other")
+    assert f"error: other/{other.__name__}-0: the checkpoint of another network" in line
+
+
+@pytest.mark.parametrize("flag", ["--checkpoint-dir", "--log-dir"])
+def test_bad_directories(flag, script, refused, tmp_path):
+    (tmp_path / "file").write_text("")
+    for directory in ("file", "file/below", "/proc", "/proc/below"):
+        assert f"argument {flag}: {directory}: " in refused(flag, directory)
+
+
+@contextlib.contextmanager
+def small_disk(path, size, owner, name, failing):
+    """Make the directory `path` a disk of `size` bytes; where that may not be, put `failing` for a way to write."""
+    path.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", path]
+    if shutil.which("mount") and subprocess.run(mount, capture_output=True).returncode == 0:
+        try:
+            yield
+        finally:
+            subprocess.run(["umount", path], check=True)
+    else:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(owner, name, failing)
+            yield
+
+
+def test_full_disk_for_a_checkpoint(script, run, tmp_path):
+    disk, save = tmp_path / "disk", tf.train.Saver.save
+
+    def failing(self, sess, prefix, epochs, **kwargs):
+        if epochs > 0:
+            raise tf.errors.ResourceExhaustedError(None, None, f"{prefix}-{epochs}; No space left on device")
+        return save(self, sess, prefix, epochs, **kwargs)
+
+    _, expected, _ = run("--training-epochs", 1)
+    size = 8_000_000 if script is autoencoder_recon else 4_000_000  # one checkpoint and a half
+    with small_disk(disk, size, tf.train.Saver, "save", failing):
+        status, out, err = run("--training-epochs", 3, "--checkpoint-dir", disk)
+        assert status == 1 and len(costs(out)) == 1
+        assert err.count("\n") == 1 and f"error: {disk}/{script.__name__}-1" in err and "No space left" in err
+        shutil.copytree(disk, tmp_path / "roomy")
+    status, out, err = run("--training-epochs", 1, "--checkpoint-dir", "roomy")
+    assert status == 0 and "going on after epoch 0" in err and out == expected
+
+
+def test_full_disk_for_the_picture(script, run, tmp_path):
+    disk = tmp_path / "disk"
+
+    def failing(self, data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with small_disk(disk, 8192, Path, "write_bytes", failing):
+        (disk / "a.png").write_text("an earlier picture")
+        status, out, err = run("--training-epochs", 0, "--output", disk / "a.png")
+        assert status == 1 and "Saved" not in out
+        assert err == f"{script.__name__}.py: error: {disk}/a.png: No space left on device\n"
+        assert os.listdir(disk) == ["a.png"] and (disk / "a.png").read_text() == "an earlier picture"
+
+
+def test_cost_that_overflows(script, run, tmp_path):
+    run("--training-epochs", 1, "--checkpoint-dir", "c")
+    before = snapshot(tmp_path / "c")
+    status, out, err = run("--training-epochs", 9, "--checkpoint-dir", "c", "--learning-rate", "1e38", "--output", "b.png")
+    assert status == 1 and err.count("\n") == 2 and not (tmp_path / "b.png").exists()
+    assert re.search(r"error: --learning-rate 1e\+38: cost not finite after epoch \d", err)
+    name = tf.train.latest_checkpoint("c")
+    assert all(np.isfinite(t).all() for name, t in tensors("c").items() if name != "settings")
+    assert snapshot(tmp_path / "c") == before or not name.endswith("-1")
+
+
+def test_log(script, run, tmp_path):
+    run("--training-epochs", 2, "--log-dir", "log", "--checkpoint-dir", "c")
+    _, out, _ = run("--training-epochs", 4, "--log-dir", "log", "--checkpoint-dir", "c")
+    values, graph, starts = {}, None, []
+    for path in sorted((tmp_path / "log").iterdir()):
+        for event in tf.train.summary_iterator(str(path)):
+            if event.graph_def:
+                graph = tf.GraphDef.FromString(event.graph_def)
+            if event.HasField("session_log"):
+                starts.append(event.step)
+            for value in event.summary.value:
+                values.setdefault(value.tag, []).append((event.step, value.simple_value))
+    assert {tag: [step for step, _ in rows] for tag, rows in values.items()} == {
+        "cost": [1, 2, 3, 4], "validation_cost": [1, 2, 3, 4]}
+    assert starts == [1, 3]
+    for epoch, cost in costs(out).items():
+        assert float(cost) == pytest.approx(dict(values["cost"])[int(epoch)], abs=1e-9)
+    boxes = {node.name.split("/")[0] for node in graph.node}
+    assert {"X", "encoder", "decoder", "cost", "training", "encoder_h1", "decoder_b2"} <= boxes
+    # The layers are in their boxes, and the gradients and Adam in theirs.
+    where = {node.name.rpartition("/")[0].split("/")[0] for node in graph.node if node.op in ("MatMul", "ResourceApplyAdam")}
+    assert where == {"encoder", "decoder", "training"}
+
+
+def test_validation_cost_is_the_validation_sets(script, run, tmp_path, small_data):
+    run("--training-epochs", 1, "--log-dir", "log", "--checkpoint-dir", "c")
+    (path,) = (tmp_path / "log").iterdir()
+    (logged,) = [value.simple_value for event in tf.train.summary_iterator(str(path))
+                 for value in event.summary.value if value.tag == "validation_cost"]
+    images = script.input_data.read_data_sets(small_data).validation.images
+    with tf.Graph().as_default(), tf.Session() as sess:
+        network = script.build_network()
+        tf.train.Saver(tf.trainable_variables()).restore(sess, tf.train.latest_checkpoint("c"))
+        assert logged == pytest.approx(np.mean((sess.run(network.y_pred, {network.X: images}) - images) ** 2), rel=1e-5)
+
+
+def test_closed_stdout(small_data, tmp_path):
+    process = start(encoder_2d, "--data-dir", small_data, "--training-epochs", 10**6, cwd=tmp_path)
+    process.stdout.readline()
+    process.stdout.close()
+    process.stdout = None
+    _, err = process.communicate()
+    assert process.returncode == 1 and own_lines(err) == ["encoder_2d.py: error: stdout: Broken pipe"]
