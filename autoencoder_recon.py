@@ -38,27 +38,31 @@ class Network(NamedTuple):
     optimizer: tf.Operation  # one training step
 
 
-def build_network(learning_rate=learning_rate, seed=0):
+def build_network(learning_rate=learning_rate, seed=0, init="normal"):
     """Add the article's network to the default graph and return its Network.
 
-    learning_rate: Adam's, above 0. seed: 0 to 2**31 - 2, chooses the initial weights and biases; they are
-    variables named like their keys below. They repeat only in a graph that was empty before.
+    learning_rate: Adam's, above 0. seed: 0 to 2**31 - 2, chooses the initial weights and biases, which are
+    variables named like their keys below; it repeats them only in a graph that was empty before.
+    init: "normal", the article's, or "xavier", the rule of Glorot & Bengio (2010) for sigmoid units.
     """
     tf.set_random_seed(seed)
 
     X = tf.placeholder("float", [None, n_input], name="X")
 
+    initial_weight, initial_bias = tf.random_normal, tf.random_normal
+    if init == "xavier":  # uniform within 4 sqrt(6 / (inputs + outputs)) of 0
+        initial_weight, initial_bias = tf.variance_scaling_initializer(16, "fan_avg", "uniform"), tf.zeros
     weights = {
-        "encoder_h1": tf.Variable(tf.random_normal([n_input, n_hidden_1]), name="encoder_h1"),
-        "encoder_h2": tf.Variable(tf.random_normal([n_hidden_1, n_hidden_2]), name="encoder_h2"),
-        "decoder_h1": tf.Variable(tf.random_normal([n_hidden_2, n_hidden_1]), name="decoder_h1"),
-        "decoder_h2": tf.Variable(tf.random_normal([n_hidden_1, n_input]), name="decoder_h2"),
+        "encoder_h1": tf.Variable(initial_weight([n_input, n_hidden_1]), name="encoder_h1"),
+        "encoder_h2": tf.Variable(initial_weight([n_hidden_1, n_hidden_2]), name="encoder_h2"),
+        "decoder_h1": tf.Variable(initial_weight([n_hidden_2, n_hidden_1]), name="decoder_h1"),
+        "decoder_h2": tf.Variable(initial_weight([n_hidden_1, n_input]), name="decoder_h2"),
     }
     biases = {
-        "encoder_b1": tf.Variable(tf.random_normal([n_hidden_1]), name="encoder_b1"),
-        "encoder_b2": tf.Variable(tf.random_normal([n_hidden_2]), name="encoder_b2"),
-        "decoder_b1": tf.Variable(tf.random_normal([n_hidden_1]), name="decoder_b1"),
-        "decoder_b2": tf.Variable(tf.random_normal([n_input]), name="decoder_b2"),
+        "encoder_b1": tf.Variable(initial_bias([n_hidden_1]), name="encoder_b1"),
+        "encoder_b2": tf.Variable(initial_bias([n_hidden_2]), name="encoder_b2"),
+        "decoder_b1": tf.Variable(initial_bias([n_hidden_1]), name="decoder_b1"),
+        "decoder_b2": tf.Variable(initial_bias([n_input]), name="decoder_b2"),
     }
 
     def encoder(x):
@@ -111,6 +115,7 @@ def make_parser():
     flag("--training-epochs", type=number(int, 0), default=training_epochs, help="counted from the start of training")
     flag("--batch-size", type=number(int, 1), default=batch_size, help="images in a training step")
     flag("--display-step", type=number(int, 1), default=display_step, help="epochs from one printed cost to the next")
+    flag("--init", choices=["normal", "xavier"], default="normal", help="initial weights: the article's, or smaller")
     flag("--seed", type=number(int, 0, 2**31 - 2), default=0, help="of the initial weights and the batch order")
     flag("--output", metavar="FILE", type=Path, default=Path(__file__).stem + ".png",
          help="the picture; the ending picks the format")
@@ -138,23 +143,11 @@ def endings(parser, args):
         parser.exit(1, f"{parser.prog}: error: {why}\n")
 
 
-def check_directory(parser, flag, directory):
-    """End the program with status 2 unless a file can be made in the directory that `flag` names."""
-    try:
-        if flag != "--output":
-            directory.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=directory).close()
-    except OSError as err:
-        parser.error(f"argument {flag}: {directory}: {err.strerror}")
-
-
 def read_data(parser, args):
     """Return the data sets. Whatever is wrong with the data or the flags ends the program here, with status 2."""
     formats = set(plt.Figure().canvas.get_supported_filetypes()) - {"pgf"}  # which needs LaTeX
-    if args.output.suffix[1:].lower() not in formats:
-        parser.error(f"argument --output: {args.output}: the ending must be one of .{' .'.join(sorted(formats))}")
-    if args.output.is_dir():
-        parser.error(f"argument --output: {args.output}: is a directory")
+    if args.output.suffix[1:].lower() not in formats or args.output.is_dir():
+        parser.error(f"argument --output: {args.output} is not the name of a .{', .'.join(sorted(formats))} file")
     try:
         plt.switch_backend(plt.get_backend())
         mnist = input_data.read_data_sets(args.data_dir, one_hot=False, seed=args.seed)
@@ -166,11 +159,14 @@ def read_data(parser, args):
                            ("--examples-to-show", getattr(args, "examples_to_show", 0), mnist.test.num_examples)]:
         if value > n:
             parser.error(f"argument {flag}: {value} is more than the {n} images there are")
-    check_directory(parser, "--output", args.output.parent)
-    if args.checkpoint_dir:
-        check_directory(parser, "--checkpoint-dir", args.checkpoint_dir)
-    if args.log_dir:
-        check_directory(parser, "--log-dir", args.log_dir)
+    for flag, directory in [("--output", args.output.parent), ("--checkpoint-dir", args.checkpoint_dir),
+                            ("--log-dir", args.log_dir)]:
+        try:
+            if directory and flag != "--output":
+                directory.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=directory).close()  # only a file that is made shows that one can be
+        except OSError as err:
+            parser.error(f"argument {flag}: {directory}: {err.strerror}")
     return mnist
 
 
@@ -179,7 +175,7 @@ def restore(parser, args, sess):
     if not args.checkpoint_dir:
         return lambda epochs: None, 0
     tf.logging.set_verbosity(tf.logging.ERROR)  # the Saver warns of deprecated parts of its own
-    now = f"--learning-rate {args.learning_rate} --batch-size {args.batch_size} --seed {args.seed}"
+    now = f"--learning-rate {args.learning_rate} --batch-size {args.batch_size} --init {args.init} --seed {args.seed}"
     settings = tf.Variable(now, trainable=False, name="settings")
     sess.run(settings.initializer)
     saver = tf.train.Saver(max_to_keep=1, save_relative_paths=True)
@@ -204,8 +200,8 @@ def restore(parser, args, sess):
     saver.recover_last_checkpoints([last])
     # A run that was killed in saving leaves a part of the next checkpoint, or the one before the last.
     for file in args.checkpoint_dir.glob(f"{name}-*"):
-        if (re.fullmatch(name + r"-\d+\.(index|data-00000-of-00001)(\.tempstate\d+)?", file.name)
-                and not re.fullmatch(r"\.(index|data-00000-of-00001)", file.name.removeprefix(Path(last).name))):
+        if (file.stem != Path(last).name
+                and re.fullmatch(name + r"-\d+\.(index|data-00000-of-00001)(\.tempstate\d+)?", file.name)):
             file.unlink()
 
     begun = sess.run(settings).decode()
@@ -282,7 +278,7 @@ def main(argv=None):
     mnist = read_data(parser, args)
     config = tf.ConfigProto(gpu_options=tf.GPUOptions(allow_growth=True))  # no more of a GPU than is used
     with endings(parser, args), tf.Graph().as_default(), tf.Session(config=config) as sess:
-        network = build_network(args.learning_rate, args.seed)
+        network = build_network(args.learning_rate, args.seed, args.init)
         init = tf.global_variables_initializer()
         sess.run(init)
         save, first_epoch = restore(parser, args, sess)

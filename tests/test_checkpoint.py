@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def test_resumed_equals_unbroken(script, run, tmp_path):
     status, second, err = run("--training-epochs", 5, "--checkpoint-dir", "b", "--batch-size", 250)
     assert status == 0
     assert err == (f"{script.__name__}.py: going on after epoch 2, b/{script.__name__}-2, "
-                   f"begun with --learning-rate 0.01 --batch-size 250 --seed 0\n")
+                   f"begun with --learning-rate 0.01 --batch-size 250 --init normal --seed 0\n")
     assert list(costs(first)) == ["0001", "0002"] and list(costs(second)) == ["0003", "0004", "0005"]
     assert {**costs(first), **costs(second)} == costs(unbroken)
     assert second.splitlines()[-2] == unbroken.splitlines()[-2]  # the test MSE
@@ -81,9 +82,11 @@ def test_untrained_is_saved_and_goes_on(script, run):
 def test_other_settings_are_shown(run, script):
     run("--training-epochs", 1, "--checkpoint-dir", "c")
     for _ in range(2):
-        status, _, err = run("--training-epochs", 2, "--checkpoint-dir", "c", "--learning-rate", 0.001, "--seed", 4)
-        assert status == 0 and err.endswith(", begun with --learning-rate 0.01 --batch-size 256 --seed 0, "
-                                            "now with --learning-rate 0.001 --batch-size 256 --seed 4\n")
+        status, _, err = run("--training-epochs", 2, "--checkpoint-dir", "c",
+                             "--learning-rate", 0.001, "--init", "xavier", "--seed", 4)
+        assert status == 0
+        assert err.endswith(", begun with --learning-rate 0.01 --batch-size 256 --init normal --seed 0, "
+                            "now with --learning-rate 0.001 --batch-size 256 --init xavier --seed 4\n")
 
 
 def test_killed(small_data, tmp_path, capfd):
@@ -160,17 +163,17 @@ def test_ctrl_c(small_data, tmp_path):
 
 # What is done to the directory of a finished run, then what the line must hold.
 BAD = {
-    "data truncated": (lambda d, p: os.truncate(f"{p}.data-00000-of-00001", 1_000_000), "missing, damaged or not whole"),
-    "data damaged": (lambda d, p: overwrite(f"{p}.data-00000-of-00001", 500_000), "missing, damaged or not whole"),
-    "data missing": (lambda d, p: os.remove(f"{p}.data-00000-of-00001"), "missing, damaged or not whole"),
-    "index truncated": (lambda d, p: os.truncate(f"{p}.index", 700), "missing, damaged or not whole"),
-    "index empty": (lambda d, p: os.truncate(f"{p}.index", 0), "missing, damaged or not whole"),
-    "index damaged": (lambda d, p: overwrite(f"{p}.index", 100), "missing, damaged or not whole"),
-    "index missing": (lambda d, p: os.remove(f"{p}.index"), "missing, damaged or not whole"),
-    "state damaged": (lambda d, p: (d / "checkpoint").write_text("garbage"), "checkpoint: missing, damaged or not whole"),
-    "state binary": (lambda d, p: (d / "checkpoint").write_bytes(b"\xff\xfe\0"), "checkpoint: missing, damaged or not whole"),
-    "state empty": (lambda d, p: (d / "checkpoint").write_text(""), "checkpoint: missing, damaged or not whole"),
-    "state missing": (lambda d, p: (d / "checkpoint").unlink(), "checkpoint: missing, damaged or not whole"),
+    "data truncated": (lambda d, p: os.truncate(f"{p}.data-00000-of-00001", 1_000_000), "damaged or not whole"),
+    "data damaged": (lambda d, p: overwrite(f"{p}.data-00000-of-00001", 500_000), "damaged or not whole"),
+    "data missing": (lambda d, p: os.remove(f"{p}.data-00000-of-00001"), "damaged or not whole"),
+    "index truncated": (lambda d, p: os.truncate(f"{p}.index", 700), "damaged or not whole"),
+    "index empty": (lambda d, p: os.truncate(f"{p}.index", 0), "damaged or not whole"),
+    "index damaged": (lambda d, p: overwrite(f"{p}.index", 100), "damaged or not whole"),
+    "index missing": (lambda d, p: os.remove(f"{p}.index"), "damaged or not whole"),
+    "state damaged": (lambda d, p: (d / "checkpoint").write_text("garbage"), "checkpoint: missing, damaged"),
+    "state binary": (lambda d, p: (d / "checkpoint").write_bytes(b"\xff\xfe\0"), "checkpoint: missing, damaged"),
+    "state empty": (lambda d, p: (d / "checkpoint").write_text(""), "checkpoint: missing, damaged"),
+    "state missing": (lambda d, p: (d / "checkpoint").unlink(), "checkpoint: missing, damaged"),
     "a file": (lambda d, p: (shutil.rmtree(d), d.write_text("")), "--checkpoint-dir: "),
 }
 
@@ -257,7 +260,8 @@ def test_full_disk_for_the_picture(script, run, tmp_path):
 def test_cost_that_overflows(script, run, tmp_path):
     run("--training-epochs", 1, "--checkpoint-dir", "c")
     before = snapshot(tmp_path / "c")
-    status, out, err = run("--training-epochs", 9, "--checkpoint-dir", "c", "--learning-rate", "1e38", "--output", "b.png")
+    status, out, err = run("--training-epochs", 9, "--checkpoint-dir", "c", "--learning-rate", "1e38",
+                           "--output", "b.png")
     assert status == 1 and err.count("\n") == 2 and not (tmp_path / "b.png").exists()
     assert re.search(r"error: --learning-rate 1e\+38: cost not finite after epoch \d", err)
     name = tf.train.latest_checkpoint("c")
@@ -285,7 +289,7 @@ def test_log(script, run, tmp_path):
     boxes = {node.name.split("/")[0] for node in graph.node}
     assert {"X", "encoder", "decoder", "cost", "training", "encoder_h1", "decoder_b2"} <= boxes
     # The layers are in their boxes, and the gradients and Adam in theirs.
-    where = {node.name.rpartition("/")[0].split("/")[0] for node in graph.node if node.op in ("MatMul", "ResourceApplyAdam")}
+    where = {node.name.split("/")[0] for node in graph.node if node.op in ("MatMul", "ResourceApplyAdam")}
     assert where == {"encoder", "decoder", "training"}
 
 
@@ -308,3 +312,20 @@ def test_closed_stdout(small_data, tmp_path):
     process.stdout = None
     _, err = process.communicate()
     assert process.returncode == 1 and own_lines(err) == ["encoder_2d.py: error: stdout: Broken pipe"]
+
+
+def test_readme_snippet(small_data, tmp_path):
+    """The README's program runs as it stands there, in another process, beside the scripts."""
+    readme = (Path(encoder_2d.__file__).parent / "README.md").read_text()
+    (snippet,) = re.findall(r"```python\n(import tensorflow.*?)```", readme, re.S)
+    for name in ("encoder_2d.py", "mnist_data"):
+        (tmp_path / name).symlink_to(Path(encoder_2d.__file__).parent / name)
+    encoder_2d.main(["--data-dir", str(small_data), "--training-epochs", "1", "--output", str(tmp_path / "a.png"),
+                     "--checkpoint-dir", str(tmp_path / "checkpoints")])
+    check = "print(codes.shape, reconstructions.shape, codes.std() > 0, float(((reconstructions - images)**2).mean()))"
+    process = subprocess.run([sys.executable, "-c", snippet + check], cwd=tmp_path, capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    shapes, _, mse = process.stdout.strip().rpartition(" ")
+    assert shapes == "(100, 2) (100, 784) True"
+    # One epoch of two steps lies well below the untrained network's 0.37.
+    assert 0.1 < float(mse) < 0.36

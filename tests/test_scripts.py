@@ -60,6 +60,12 @@ def test_display_step_and_last_partial_batch(script, run):
     assert re.findall(r"Epoch: (\d+)", out) == ["0001", "0004", "0007"]
 
 
+def test_xavier_is_well_below_normal(run):
+    mse = {init: float(re.search(r"Test MSE: (\S+)", run("--training-epochs", 10, "--init", init)[1])[1])
+           for init in ("normal", "xavier")}
+    assert mse["xavier"] < 0.7 * mse["normal"]
+
+
 def test_no_epoch_draws_the_untrained_network(script, run, tmp_path):
     status, out, err = run("--training-epochs", 0)
     assert status == 0 and out.startswith("Optimization Finished!\nTest MSE: 0.")
@@ -71,6 +77,7 @@ def test_no_epoch_draws_the_untrained_network(script, run, tmp_path):
     "--training-epochs": ["-1", "1.5", "ten"],
     "--batch-size": ["0", "-256", "x", "601"],
     "--display-step": ["0", "x"],
+    "--init": ["zeros", ""],
     "--seed": ["-1", str(2**31 - 1), "x"],
     "--output": ["nowhere/a.png", "picture", "picture.xyz", ".png"],
 }.items())
@@ -83,7 +90,7 @@ def test_bad_flags(flag, values, script, refused):
 
 def test_bad_outputs(refused, tmp_path):
     (tmp_path / "directory.png").mkdir()
-    assert "is a directory" in refused("--output", "directory.png")
+    assert "argument --output: directory.png is not the name of a " in refused("--output", "directory.png")
     assert "argument --output: /proc: " in refused("--output", "/proc/picture.png")
 
 
