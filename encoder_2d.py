@@ -50,9 +50,10 @@ def build_network(learning_rate=learning_rate, seed=0, init="normal"):
 
     X = tf.placeholder("float", [None, n_input], name="X")
 
-    initial_weight, initial_bias = tf.truncated_normal, tf.random_normal
-    if init == "xavier":  # uniform within 4 sqrt(6 / (inputs + outputs)) of 0
-        initial_weight, initial_bias = tf.variance_scaling_initializer(16, "fan_avg", "uniform"), tf.zeros
+    initial_weight, initial_bias = {
+        "normal": (tf.truncated_normal, tf.random_normal),
+        "xavier": (tf.variance_scaling_initializer(16, "fan_avg", "uniform"), tf.zeros),  # +-4 sqrt(6 / (in + out))
+    }[init]
     weights = {
         "encoder_h1": tf.Variable(initial_weight([n_input, n_hidden_1]), name="encoder_h1"),
         "encoder_h2": tf.Variable(initial_weight([n_hidden_1, n_hidden_2]), name="encoder_h2"),
@@ -98,8 +99,9 @@ def build_network(learning_rate=learning_rate, seed=0, init="normal"):
     y_true = X
 
     with tf.name_scope("cost"):
-        # Not tf.pow(..., 2): the same numbers, but the gradient of pow calls pow again on the whole batch.
-        cost = tf.reduce_mean(tf.square(y_true - y_pred))
+        # tf.reduce_mean(tf.pow(y_true - y_pred, 2)), by way of half the sum of squares: its gradient is its argument,
+        # where that of pow calls pow again, and that of the mean makes a 1/n for each pixel.
+        cost = tf.nn.l2_loss(y_true - y_pred) * (2 / tf.cast(tf.size(X), tf.float32))
     with tf.name_scope("training"):
         optimizer = tf.train.AdamOptimizer(learning_rate).minimize(cost)
     return Network(X, encoder_op, y_pred, cost, optimizer)
@@ -173,12 +175,13 @@ def read_data(parser, args):
                            ("--examples-to-show", getattr(args, "examples_to_show", 0), mnist.test.num_examples)]:
         if value > n:
             parser.error(f"argument {flag}: {value} is more than the {n} images there are")
-    for flag, directory in [("--output", args.output.parent), ("--checkpoint-dir", args.checkpoint_dir),
-                            ("--log-dir", args.log_dir)]:
+    directories = {"--output": args.output.parent, "--checkpoint-dir": args.checkpoint_dir, "--log-dir": args.log_dir}
+    for flag, directory in directories.items():
         try:
             if directory and flag != "--output":
                 directory.mkdir(parents=True, exist_ok=True)
-            tempfile.TemporaryFile(dir=directory).close()  # only a file that is made shows that one can be
+            if directory:
+                tempfile.TemporaryFile(dir=directory).close()  # only a file that is made shows that one can be
         except OSError as err:
             parser.error(f"argument {flag}: {directory}: {err.strerror}")
     return mnist
@@ -249,20 +252,19 @@ def run_training(sess, network, mnist, args, save, first_epoch):
             writer.flush()
         save(epoch + 1)
     print("Optimization Finished!", flush=True)
-    print("Test MSE: {:.6f}".format(sess.run(cost, feed_dict={X: mnist.test.images})), flush=True)
 
 
 def save_picture(output):
     """Write the current figure to the Path `output`, whole or not at all, and show it where there is a window."""
     picture = io.BytesIO()
-    plt.savefig(picture, format=output.suffix[1:].lower())
     part = output.with_name(f".{output.name}.{os.getpid()}")
     try:
+        plt.savefig(picture, format=output.suffix[1:].lower())
         part.write_bytes(picture.getbuffer())
         part.replace(output)
-    except OSError as err:
+    except (OSError, ValueError) as err:  # ValueError: more pixels than the format can hold
         part.unlink(missing_ok=True)
-        raise OSError(err.errno, err.strerror, str(output)) from err
+        raise OSError(None, getattr(err, "strerror", None) or str(err), str(output)) from err
     print(f"Saved {output}", flush=True)
     if plt.gcf().canvas.required_interactive_framework:
         plt.show()
@@ -281,14 +283,15 @@ def draw(encoder_result, labels):
 def main(argv=None):
     parser = make_parser()
     args = parser.parse_args(argv)
-    mnist = read_data(parser, args)
     config = tf.ConfigProto(gpu_options=tf.GPUOptions(allow_growth=True))  # no more of a GPU than is used
     with endings(parser, args), tf.Graph().as_default(), tf.Session(config=config) as sess:
+        mnist = read_data(parser, args)
         network = build_network(args.learning_rate, args.seed, args.init)
         init = tf.global_variables_initializer()
         sess.run(init)
         save, first_epoch = restore(parser, args, sess)
         run_training(sess, network, mnist, args, save, first_epoch)
+        print("Test MSE: {:.6f}".format(sess.run(network.cost, feed_dict={network.X: mnist.test.images})), flush=True)
         encoder_result = sess.run(network.encoder_op, feed_dict={network.X: mnist.test.images})
         draw(encoder_result, mnist.test.labels)
         save_picture(args.output)

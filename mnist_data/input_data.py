@@ -48,7 +48,7 @@ class DataSet:
             batch_size -= len(chosen[-1])
             self._position += len(chosen[-1])
         chosen = np.concatenate(chosen)
-        return self.images[chosen], self.labels[chosen]
+        return self.images.take(chosen, axis=0), self.labels.take(chosen, axis=0)  # faster than by an index
 
     def skip(self, num_examples):
         """Go on as if `num_examples` more had been drawn, at no cost: for a run that is taken up again."""

@@ -95,7 +95,7 @@ def test_killed(small_data, tmp_path, capfd):
         """Start a run until it ends, killing it three times; return the costs that it printed."""
         directory, rng, seen = tmp_path / script.__name__, random.Random(script.__name__), {}
         for kills_left in (3, 2, 1, 0):
-            process = start(script, "--data-dir", small_data, "--training-epochs", 150, "--checkpoint-dir",
+            process = start(script, "--data-dir", small_data, "--training-epochs", 100, "--checkpoint-dir",
                             directory, "--output", directory.with_suffix(".png"))
             first = process.stdout.readline()
             if kills_left:
@@ -117,9 +117,9 @@ def test_killed(small_data, tmp_path, capfd):
         broken = list(pool.map(break_off, scripts))
     for script, seen in zip(scripts, broken):
         capfd.readouterr()
-        script.main(["--data-dir", str(small_data), "--training-epochs", "150", "--checkpoint-dir",
+        script.main(["--data-dir", str(small_data), "--training-epochs", "100", "--checkpoint-dir",
                      str(tmp_path / "unbroken" / script.__name__), "--output", str(tmp_path / "unbroken.png")])
-        assert seen == costs(capfd.readouterr().out) and len(seen) == 150
+        assert seen == costs(capfd.readouterr().out) and len(seen) == 100
         assert_same_tensors(tmp_path / "unbroken" / script.__name__, tmp_path / script.__name__)
         assert len(os.listdir(tmp_path / script.__name__)) == 3
 
