@@ -73,7 +73,7 @@ def small_data(tmp_path_factory):
 def run(script, small_data, tmp_path, monkeypatch, capfd):
     """Run the script's main() with flags, on the small data, in an empty directory.
 
-    Returns its exit status, its stdout and its stderr.
+    Returns its exit status, its stdout and its own lines of stderr.
     """
     monkeypatch.chdir(tmp_path)
 
@@ -83,7 +83,8 @@ def run(script, small_data, tmp_path, monkeypatch, capfd):
             status = script.main(["--data-dir", str(small_data), *map(str, flags)]) or 0
         except SystemExit as end:
             status = end.code
-        return (status, *capfd.readouterr())
+        out, err = capfd.readouterr()
+        return status, out, "".join(f"{line}\n" for line in own_lines(err))
     return run
 
 
