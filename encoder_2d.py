@@ -260,7 +260,7 @@ def save_picture(output):
     part = output.with_name(f".{output.name}.{os.getpid()}")
     try:
         plt.savefig(picture, format=output.suffix[1:].lower())
-        part.write_bytes(picture.getbuffer())
+        part.write_bytes(picture.getvalue())
         part.replace(output)
     except (OSError, ValueError) as err:  # ValueError: more pixels than the format can hold
         part.unlink(missing_ok=True)
