@@ -127,10 +127,11 @@ def main(argv=None):
     mnist = input_data.read_data_sets(args.data_dir)
     images, labels = mnist.test.images, mnist.test.labels
     mse, pca, pca_mse = {}, {}, {}
+    mean, axes = fit_pca(mnist.train.images, autoencoder_recon.n_hidden_2)
     for script, units in [(autoencoder_recon, autoencoder_recon.n_hidden_2), (encoder_2d, encoder_2d.n_hidden_4)]:
-        pca[script] = fit_pca(mnist.train.images, units)
+        pca[script] = mean, axes[:, :units]  # the first axes are the same, however many are wanted
         pca_mse[script] = np.mean((images - pca_reconstructions(pca[script], images)) ** 2)
-    mean_mse = np.mean((images - pca[encoder_2d][0]) ** 2)
+    mean_mse = np.mean((images - mean) ** 2)
 
     accuracy = {init: [] for init in INITS}
     rows, panels = {"original": images[:10]}, {}
