@@ -1,15 +1,17 @@
 """Times one epoch of real MNIST, batch size 256: the scripts' training beside what a reader would write otherwise.
 
-In each round every way trains one epoch, one after the other in the same process. What sets itself up anew in each
-call (the script's run_training, Keras' fit) trains two, of which the second is timed. The ratios are medians over
-the rounds of the script's time by the other's in the same round. Takes under three minutes on two cores.
+In each round every way trains one epoch, one after the other in the same process, after a first round that isn't
+counted. Keras' fit, which sets itself up anew in each call, trains two, of which the second is timed. The ratios are
+medians over the rounds of the script's time by the other's in the same round. Then each script runs once as a user
+starts it, with a clock at its parts. Takes under three minutes on two cores.
 """
 import argparse
 import contextlib
-import io
 import os
 import platform
+import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -28,42 +30,27 @@ from mnist_data import input_data
 BATCH_SIZE = autoencoder_recon.batch_size
 
 
-class Clock(io.StringIO):
-    """A stdout that notes the time of each line `Epoch: ...`."""
-
-    def __init__(self):
-        super().__init__()
-        self.times = []
-
-    def write(self, text):
-        if text == "Epoch:":
-            self.times.append(time.perf_counter())
-        return super().write(text)
-
-
-def script_epoch(script, mnist):
-    """Return a function that trains with the script's own run_training and returns the seconds of one epoch."""
-    args = script.make_parser().parse_args(["--training-epochs", "2"])
-    sess = tf.Session(graph=tf.Graph())
-    with sess.graph.as_default():
-        network = script.build_network()
-        sess.run(tf.global_variables_initializer())
-
-    def epoch():
-        with contextlib.redirect_stdout(Clock()) as clock:
-            script.run_training(sess, network, mnist, args, save=lambda epochs: None, first_epoch=0)
-        return clock.times[1] - clock.times[0]
-    return epoch
-
-
 def timed(epoch):
     """Return a function that returns the seconds that epoch() takes."""
     def seconds():
         start = time.perf_counter()
         epoch()
         return time.perf_counter() - start
-    epoch()  # warm up
     return seconds
+
+
+def script_epoch(script, mnist):
+    """Return a function that trains one epoch with the script's own run_training and returns its seconds."""
+    args = script.make_parser().parse_args(["--training-epochs", "1"])
+    sess = tf.Session(graph=tf.Graph())
+    with sess.graph.as_default():
+        network = script.build_network()
+        sess.run(tf.global_variables_initializer())
+
+    def epoch():
+        with contextlib.redirect_stdout(None):
+            script.run_training(sess, network, mnist, args, save=lambda epochs: None, first_epoch=0)
+    return timed(epoch)
 
 
 def article_epoch(script, mnist):
@@ -125,17 +112,49 @@ def matmul_epoch(script, mnist):
     return timed(epoch)
 
 
+# A script's default run in a process of its own, with a clock at the import and at the functions that main calls.
+WHOLE_RUN = """
+import importlib, sys, time
+
+def clocked(part, function):
+    def run(*args):
+        start = time.perf_counter()
+        result = function(*args)
+        print("seconds", part, time.perf_counter() - start)
+        return result
+    return run
+
+script = clocked("import", importlib.import_module)(sys.argv.pop(1))
+for part in ("read_data", "build_network", "run_training", "draw", "save_picture"):
+    setattr(script, part, clocked(part, getattr(script, part)))
+script.main()
+"""
+
+
+def whole_run(script):
+    """Return the seconds of a default run's parts by their names, and of all of it as "whole"."""
+    with tempfile.TemporaryDirectory() as directory:
+        start = time.perf_counter()
+        run = subprocess.run([sys.executable, "-c", WHOLE_RUN, script.__name__, "--output", f"{directory}/picture.png"],
+                             cwd=Path(script.__file__).parent, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                             text=True, check=True)
+        whole = time.perf_counter() - start
+    lines = [line.split() for line in run.stdout.splitlines() if line.startswith("seconds ")]
+    return {part: float(seconds) for _, part, seconds in lines} | {"whole": whole}
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--data-dir", default=Path(autoencoder_recon.__file__).parent / "mnist_data")
     args = parser.parse_args(argv)
     mnist = input_data.read_data_sets(args.data_dir)
+    cpu = platform.machine()
     with contextlib.suppress(OSError):
         cpu = next(line.partition(": ")[2].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
     print(f"{os.cpu_count()} cores, {cpu}, Python {platform.python_version()}, "
           f"TensorFlow {tf.__version__}, NumPy {np.__version__}, {args.rounds} rounds")
-    print("| one epoch of | | median | shortest to longest | script ÷ this |\n|---|---|---|---|---|")
+    print("| one epoch of | by | median | shortest to longest | script ÷ this |\n|---|---|---|---|---|")
     for script in (autoencoder_recon, encoder_2d):
         ways = {
             "the script": script_epoch(script, mnist),
@@ -145,13 +164,23 @@ def main(argv=None):
             "matrix products alone": matmul_epoch(script, mnist),
         }
         times = {way: [] for way in ways}
-        for _ in range(args.rounds):
+        for _ in range(1 + args.rounds):
             for way, epoch in ways.items():
+                time.sleep(0.1)  # the threads of the way before go on looking for work for a while
                 times[way].append(epoch())
+        times = {way: seconds[1:] for way, seconds in times.items()}
         own = np.array(times["the script"])
         for way, values in times.items():
             print(f"| `{script.__name__}.py` | {way} | {np.median(values):.2f} s | {min(values):.2f} to "
                   f"{max(values):.2f} s | {np.median(own / values):.2f} |", flush=True)
+    print("\n| a default run of | import | reading | graph | training | drawing | the rest | whole |\n"
+          "|---|---|---|---|---|---|---|---|")
+    for script in (autoencoder_recon, encoder_2d):
+        parts = whole_run(script)
+        whole = parts.pop("whole")
+        drawing = parts.pop("draw") + parts.pop("save_picture")
+        columns = [*parts.values(), drawing, whole - sum(parts.values()) - drawing, whole]
+        print(f"| `{script.__name__}.py` | " + " | ".join(f"{seconds:.1f} s" for seconds in columns) + " |")
 
 
 if __name__ == "__main__":
