@@ -12,11 +12,15 @@ from typing import NamedTuple
 # Before the import: TensorFlow's C++ messages, which tell a reader nothing. Set the variable to see them.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import matplotlib.pyplot as plt
-import numpy as np
-import tensorflow.compat.v1 as tf
+try:
+    import matplotlib.pyplot as plt
+    import numpy as np
+    import tensorflow.compat.v1 as tf
 
-from mnist_data import input_data
+    from mnist_data import input_data
+except KeyboardInterrupt:  # no traceback through all of TensorFlow, which takes seconds to import
+    print(f"{Path(__file__).name}: interrupted", file=sys.stderr)
+    sys.exit(130)
 
 learning_rate = 0.01
 training_epochs = 10
@@ -133,7 +137,7 @@ def endings(parser, args):
         yield
     except KeyboardInterrupt:
         last = args.checkpoint_dir and tf.train.latest_checkpoint(args.checkpoint_dir)
-        kept = f"the same command goes on from {last}" if last else "no model is kept without --checkpoint-dir"
+        kept = f"the same command goes on from {last}" if last else "nothing is saved (see --checkpoint-dir)"
         parser.exit(130, f"{parser.prog}: interrupted; {kept}\n")
     except OSError as err:
         if not err.filename:

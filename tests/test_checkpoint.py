@@ -158,7 +158,14 @@ def test_ctrl_c(small_data, tmp_path):
     last = int(re.fullmatch(rf"autoencoder_recon\.py: interrupted; the same command goes on from "
                             rf"{tmp_path}/c/autoencoder_recon-(\d+)", kept)[1])
     assert last >= 2 and len(tensors(tmp_path / "c")) > 20
-    assert lost == "encoder_2d.py: interrupted; no model is kept without --checkpoint-dir"
+    assert lost == "encoder_2d.py: interrupted; nothing is saved (see --checkpoint-dir)"
+
+
+def test_ctrl_c_during_the_imports(script, tmp_path):
+    (tmp_path / "tensorflow.py").write_text("raise KeyboardInterrupt")
+    process = start(script, env={**os.environ, "PYTHONPATH": str(tmp_path)})
+    _, err = process.communicate()
+    assert (process.returncode, err) == (130, f"{script.__name__}.py: interrupted\n")
 
 
 # What is done to the directory of a finished run, then what the line must hold.
