@@ -116,31 +116,32 @@ def matmul_epoch(script, mnist):
 WHOLE_RUN = """
 import importlib, sys, time
 
-def clocked(part, function):
+def clocked(function):
     def run(*args):
         start = time.perf_counter()
         result = function(*args)
-        print("seconds", part, time.perf_counter() - start)
+        print("seconds", time.perf_counter() - start)
         return result
     return run
 
-script = clocked("import", importlib.import_module)(sys.argv.pop(1))
-for part in ("read_data", "build_network", "run_training", "draw", "save_picture"):
-    setattr(script, part, clocked(part, getattr(script, part)))
+script = clocked(importlib.import_module)(sys.argv.pop(1))
+for name in ("read_data", "build_network", "run_training", "draw", "save_picture"):
+    setattr(script, name, clocked(getattr(script, name)))
 script.main()
 """
 
 
 def whole_run(script):
-    """Return the seconds of a default run's parts by their names, and of all of it as "whole"."""
+    """Return the seconds of a default run: import, reading, graph, training, drawing, the rest, and all of it."""
     with tempfile.TemporaryDirectory() as directory:
         start = time.perf_counter()
         run = subprocess.run([sys.executable, "-c", WHOLE_RUN, script.__name__, "--output", f"{directory}/picture.png"],
                              cwd=Path(script.__file__).parent, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                              text=True, check=True)
         whole = time.perf_counter() - start
-    lines = [line.split() for line in run.stdout.splitlines() if line.startswith("seconds ")]
-    return {part: float(seconds) for _, part, seconds in lines} | {"whole": whole}
+    seconds = [float(line.split()[1]) for line in run.stdout.splitlines() if line.startswith("seconds ")]
+    parts = [*seconds[:4], sum(seconds[4:])]  # draw and save_picture make one part
+    return [*parts, whole - sum(parts), whole]
 
 
 def main(argv=None):
@@ -151,7 +152,8 @@ def main(argv=None):
     mnist = input_data.read_data_sets(args.data_dir)
     cpu = platform.machine()
     with contextlib.suppress(OSError):
-        cpu = next(line.partition(": ")[2].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        cpu = next((line.partition(": ")[2] for line in lines if line.startswith("model name")), cpu)
     print(f"{os.cpu_count()} cores, {cpu}, Python {platform.python_version()}, "
           f"TensorFlow {tf.__version__}, NumPy {np.__version__}, {args.rounds} rounds")
     print("| one epoch of | by | median | shortest to longest | script ÷ this |\n|---|---|---|---|---|")
@@ -176,11 +178,7 @@ def main(argv=None):
     print("\n| a default run of | import | reading | graph | training | drawing | the rest | whole |\n"
           "|---|---|---|---|---|---|---|---|")
     for script in (autoencoder_recon, encoder_2d):
-        parts = whole_run(script)
-        whole = parts.pop("whole")
-        drawing = parts.pop("draw") + parts.pop("save_picture")
-        columns = [*parts.values(), drawing, whole - sum(parts.values()) - drawing, whole]
-        print(f"| `{script.__name__}.py` | " + " | ".join(f"{seconds:.1f} s" for seconds in columns) + " |")
+        print(f"| `{script.__name__}.py` | " + " | ".join(f"{seconds:.1f} s" for seconds in whole_run(script)) + " |")
 
 
 if __name__ == "__main__":
