@@ -6,21 +6,17 @@ import os
 import re
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import NamedTuple
 
-# Before the import: TensorFlow's C++ messages, which tell a reader nothing. Set the variable to see them.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what TensorFlow's C++ parts say at import; set it to see that
 
-try:
-    import matplotlib.pyplot as plt
-    import numpy as np
-    import tensorflow.compat.v1 as tf
+import tensorflow.compat.v1 as tf
+import numpy as np
+import matplotlib.pyplot as plt
 
-    from mnist_data import input_data
-except KeyboardInterrupt:  # no traceback through all of TensorFlow, which takes seconds to import
-    print(f"{Path(__file__).name}: interrupted", file=sys.stderr)
-    sys.exit(130)
+from mnist_data import input_data
 
 learning_rate = 0.01
 training_epochs = 10
@@ -30,11 +26,11 @@ examples_to_show = 10
 
 n_input = 784  # pixels of an image, 28 x 28
 n_hidden_1 = 256  # units of the first encoder layer
-n_hidden_2 = 128  # units of the second encoder layer: the code
+n_hidden_2 = 128  # units of the second encoder layer, whose output is the code
 
 
 class Network(NamedTuple):
-    """What a program runs and feeds in a graph made by build_network."""
+    """What a program feeds and runs in a graph made by build_network."""
     X: tf.Tensor  # float32 (n, 784): images in [0, 1]
     encoder_op: tf.Tensor  # float32 (n, 128): their codes, in [0, 1]
     y_pred: tf.Tensor  # float32 (n, 784): their reconstructions, in [0, 1]
@@ -45,30 +41,32 @@ class Network(NamedTuple):
 def build_network(learning_rate=learning_rate, seed=0, init="normal"):
     """Add the article's network to the default graph and return its Network.
 
-    learning_rate: Adam's, above 0. seed: 0 to 2**31 - 2, chooses the initial weights and biases, which are
-    variables named like their keys below; it repeats them only in a graph that was empty before.
-    init: "normal", the article's, or "xavier", the rule of Glorot & Bengio (2010) for sigmoid units.
+    learning_rate: Adam's, above 0. seed: 0 to 2**31 - 2, chooses the initial weights and biases; it repeats them
+    only in a graph that was empty before. init: "normal", the article's, or "xavier", the rule of Glorot & Bengio
+    (2010) for sigmoid units. The variables are named by their keys below: weights/encoder_h1, biases/encoder_b1, ...
     """
     tf.set_random_seed(seed)
 
     X = tf.placeholder("float", [None, n_input], name="X")
 
     initial_weight, initial_bias = {
-        "normal": (tf.random_normal, tf.random_normal),
+        "normal": (tf.random_normal, tf.random_normal),  # the article's
         "xavier": (tf.variance_scaling_initializer(16, "fan_avg", "uniform"), tf.zeros),  # +-4 sqrt(6 / (in + out))
     }[init]
-    weights = {
-        "encoder_h1": tf.Variable(initial_weight([n_input, n_hidden_1]), name="encoder_h1"),
-        "encoder_h2": tf.Variable(initial_weight([n_hidden_1, n_hidden_2]), name="encoder_h2"),
-        "decoder_h1": tf.Variable(initial_weight([n_hidden_2, n_hidden_1]), name="decoder_h1"),
-        "decoder_h2": tf.Variable(initial_weight([n_hidden_1, n_input]), name="decoder_h2"),
-    }
-    biases = {
-        "encoder_b1": tf.Variable(initial_bias([n_hidden_1]), name="encoder_b1"),
-        "encoder_b2": tf.Variable(initial_bias([n_hidden_2]), name="encoder_b2"),
-        "decoder_b1": tf.Variable(initial_bias([n_hidden_1]), name="decoder_b1"),
-        "decoder_b2": tf.Variable(initial_bias([n_input]), name="decoder_b2"),
-    }
+    with tf.name_scope("weights"):
+        weights = {
+            "encoder_h1": tf.Variable(initial_weight([n_input, n_hidden_1]), name="encoder_h1"),
+            "encoder_h2": tf.Variable(initial_weight([n_hidden_1, n_hidden_2]), name="encoder_h2"),
+            "decoder_h1": tf.Variable(initial_weight([n_hidden_2, n_hidden_1]), name="decoder_h1"),
+            "decoder_h2": tf.Variable(initial_weight([n_hidden_1, n_input]), name="decoder_h2"),
+        }
+    with tf.name_scope("biases"):
+        biases = {
+            "encoder_b1": tf.Variable(initial_bias([n_hidden_1]), name="encoder_b1"),
+            "encoder_b2": tf.Variable(initial_bias([n_hidden_2]), name="encoder_b2"),
+            "decoder_b1": tf.Variable(initial_bias([n_hidden_1]), name="decoder_b1"),
+            "decoder_b2": tf.Variable(initial_bias([n_input]), name="decoder_b2"),
+        }
 
     def encoder(x):
         with tf.name_scope("encoder"):
@@ -89,16 +87,81 @@ def build_network(learning_rate=learning_rate, seed=0, init="normal"):
     y_true = X
 
     with tf.name_scope("cost"):
-        # tf.reduce_mean(tf.pow(y_true - y_pred, 2)), by way of half the sum of squares: its gradient is its argument,
-        # where that of pow calls pow again, and that of the mean makes a 1/n for each pixel.
+        # The article's tf.reduce_mean(tf.pow(y_true - y_pred, 2)) in less time: the same weights to the last bit.
         cost = tf.nn.l2_loss(y_true - y_pred) * (2 / tf.cast(tf.size(X), tf.float32))
     with tf.name_scope("training"):
         optimizer = tf.train.AdamOptimizer(learning_rate).minimize(cost)
     return Network(X, encoder_op, y_pred, cost, optimizer)
 
 
-def number(kind, low, high=10**9):
-    """Return an argparse type that takes an int or a float (`kind`) from `low` to `high`."""
+def run_training(sess, network, mnist, args, first_epoch, save, log):
+    """Train as the article does, from `first_epoch` trained epochs; call save(epochs) and log(epochs, cost) after each.
+
+    Raises FloatingPointError where training has diverged: the cost is infinite or not a number.
+    """
+    X, optimizer, cost = network.X, network.optimizer, network.cost
+    total_batch = int(mnist.train.num_examples / args.batch_size)
+    mnist.train.skip(first_epoch * total_batch * args.batch_size)
+    for epoch in range(first_epoch, args.training_epochs):
+        for i in range(total_batch):
+            batch_xs, batch_ys = mnist.train.next_batch(args.batch_size)
+            _, c = sess.run([optimizer, cost], feed_dict={X: batch_xs})
+        # c is from before the last step; what that one did must be known before it is saved.
+        if not np.isfinite(c + sess.run(cost, feed_dict={X: batch_xs})):
+            raise FloatingPointError(f"--learning-rate {args.learning_rate}: cost not finite after epoch {epoch + 1}")
+        if epoch % args.display_step == 0:
+            print("Epoch:", "%04d" % (epoch + 1), "cost=", "{:.9f}".format(c), flush=True)
+        save(epoch + 1)
+        log(epoch + 1, c)
+    print("Optimization Finished!", flush=True)
+
+
+def draw(encode_decode, images):
+    """Draw images over their reconstructions, both float (n, 784) in [0, 1], in bands of at most 20 columns."""
+    columns = min(len(images), 20)
+    bands = -(-len(images) // columns)
+    size = 1 if bands == 1 else 0.5  # inches of a digit
+    f = plt.figure(figsize=(size * columns + 1.3, size * 2.2 * bands))
+    for band, subfigure in enumerate(np.ravel(f.subfigures(bands, 1))):
+        a = subfigure.subplots(2, columns, squeeze=False, gridspec_kw=dict(
+            left=1.25 / f.get_figwidth(), right=0.99, bottom=0.05, top=0.95, wspace=0.05, hspace=0.05))
+        for row, name in zip(a, ["original", "reconstruction"]):
+            row[0].text(-0.1, 0.5, name, transform=row[0].transAxes, ha="right", va="center")
+            for ax in row:
+                ax.set_axis_off()
+        for i, (image, result) in enumerate(zip(images[band * columns:][:columns], encode_decode[band * columns:])):
+            a[0][i].imshow(np.reshape(image, (28, 28)), vmin=0, vmax=1)
+            a[1][i].imshow(np.reshape(result, (28, 28)), vmin=0, vmax=1)
+
+
+def main(argv=None):
+    """Run the article's steps with the flags in the list `argv` (None: those of the command line)."""
+    parser = make_parser()
+    parser.add_argument("--examples-to-show", type=in_range(int, 1), default=examples_to_show,
+                        help="test digits to draw")
+    args = parser.parse_args(argv)
+    config = tf.ConfigProto(gpu_options=tf.GPUOptions(allow_growth=True))  # no more of a GPU than is used
+    with one_line_errors(parser, args), tf.Graph().as_default(), tf.Session(config=config) as sess:
+        mnist = input_data.read_data_sets(args.data_dir, one_hot=False, seed=args.seed)
+        check_flags(parser, args, batch_size=mnist.train.num_examples, examples_to_show=mnist.test.num_examples)
+
+        network = build_network(args.learning_rate, args.seed, args.init)
+        init = tf.global_variables_initializer()
+        sess.run(init)
+        first_epoch, save = open_checkpoints(parser, args, sess)
+        log = open_log(args, sess, network, mnist, first_epoch)
+        run_training(sess, network, mnist, args, first_epoch, save, log)
+        print("Test MSE: {:.6f}".format(sess.run(network.cost, feed_dict={network.X: mnist.test.images})), flush=True)
+
+        images = mnist.test.images[:args.examples_to_show]
+        encode_decode = sess.run(network.y_pred, feed_dict={network.X: images})
+        draw(encode_decode, images)
+        save_picture(args.output)
+
+
+# From here on: what the article leaves out (flags, errors, checkpoints, logs, files). Both scripts have the same text.
+def in_range(kind, low, high=10**9):
+    """Return an argparse type for an int or a float (`kind`) from `low` to `high`."""
     def parse(text):
         value = kind(text)
         if not low <= value <= high:
@@ -117,12 +180,14 @@ def make_parser():
     flag = parser.add_argument
     flag("--data-dir", metavar="DIR", default=Path(__file__).resolve().parent / "mnist_data",
          help="four IDX files under MNIST's names, .gz or unpacked")
-    flag("--learning-rate", type=number(float, 1e-30, 1e38), default=learning_rate, help="Adam's step size")
-    flag("--training-epochs", type=number(int, 0), default=training_epochs, help="counted from the start of training")
-    flag("--batch-size", type=number(int, 1), default=batch_size, help="images in a training step")
-    flag("--display-step", type=number(int, 1), default=display_step, help="epochs from one printed cost to the next")
+    flag("--learning-rate", type=in_range(float, 1e-30, 1e38), default=learning_rate, help="Adam's step size")
+    flag("--training-epochs", type=in_range(int, 0), default=training_epochs,
+         help="counted from the start of training")
+    flag("--batch-size", type=in_range(int, 1), default=batch_size, help="images in a training step")
+    flag("--display-step", type=in_range(int, 1), default=display_step,
+         help="epochs from one printed cost to the next")
     flag("--init", choices=["normal", "xavier"], default="normal", help="initial weights: the article's, or smaller")
-    flag("--seed", type=number(int, 0, 2**31 - 2), default=0, help="of the initial weights and the batch order")
+    flag("--seed", type=in_range(int, 0, 2**31 - 2), default=0, help="of the initial weights and the batch order")
     flag("--output", metavar="FILE", type=Path, default=Path(__file__).stem + ".png",
          help="the picture; the ending picks the format")
     flag("--checkpoint-dir", metavar="DIR", type=Path, help="save after every epoch, and go on from what is there")
@@ -131,12 +196,17 @@ def make_parser():
 
 
 @contextlib.contextmanager
-def endings(parser, args):
-    """End the program with one line on stderr if the block is stopped: status 130 for Ctrl-C, 1 for a failure."""
+def one_line_errors(parser, args):
+    """End the program with one line on stderr if the block is stopped.
+
+    Exit status 2 for bad data, 1 for a failure during the run, 130 for Ctrl-C.
+    """
     try:
         yield
+    except input_data.DataError as err:
+        parser.error(err)
     except KeyboardInterrupt:
-        last = args.checkpoint_dir and tf.train.latest_checkpoint(args.checkpoint_dir)
+        last, _ = last_checkpoint(args.checkpoint_dir) if args.checkpoint_dir else (None, 0)
         kept = f"the same command goes on from {last}" if last else "nothing is saved (see --checkpoint-dir)"
         parser.exit(130, f"{parser.prog}: interrupted; {kept}\n")
     except OSError as err:
@@ -149,22 +219,22 @@ def endings(parser, args):
         parser.exit(1, f"{parser.prog}: error: {why}\n")
 
 
-def read_data(parser, args):
-    """Return the data sets. Whatever is wrong with the data or the flags ends the program here, with status 2."""
+def check_flags(parser, args, **images):
+    """End the program with status 2 if a flag can't be met, and make the directories of those that can.
+
+    images: by the name of each flag that counts images, how many there are.
+    """
+    for name, n in images.items():
+        if getattr(args, name) > n:
+            flag = "--" + name.replace("_", "-")
+            parser.error(f"argument {flag}: {getattr(args, name)} is more than the {n} images there are")
     formats = set(plt.Figure().canvas.get_supported_filetypes()) - {"pgf"}  # which needs LaTeX
     if args.output.suffix[1:].lower() not in formats or args.output.is_dir():
         parser.error(f"argument --output: {args.output} is not the name of a .{', .'.join(sorted(formats))} file")
     try:
         plt.switch_backend(plt.get_backend())
-        mnist = input_data.read_data_sets(args.data_dir, one_hot=False, seed=args.seed)
     except ImportError as err:
         parser.error(f"Matplotlib's backend: {err}")
-    except (OSError, ValueError) as err:
-        parser.error(err)
-    for flag, value, n in [("--batch-size", args.batch_size, mnist.train.num_examples),
-                           ("--examples-to-show", getattr(args, "examples_to_show", 0), mnist.test.num_examples)]:
-        if value > n:
-            parser.error(f"argument {flag}: {value} is more than the {n} images there are")
     directories = {"--output": args.output.parent, "--checkpoint-dir": args.checkpoint_dir, "--log-dir": args.log_dir}
     for flag, directory in directories.items():
         try:
@@ -174,74 +244,86 @@ def read_data(parser, args):
                 tempfile.TemporaryFile(dir=directory).close()  # only a file that is made shows that one can be
         except OSError as err:
             parser.error(f"argument {flag}: {directory}: {err.strerror}")
-    return mnist
 
 
-def restore(parser, args, sess):
-    """Return a function save(epochs) for the whole state, and how many epochs that in --checkpoint-dir is trained."""
+def last_checkpoint(directory):
+    """Return the path of the last checkpoint in `directory` and its number of epochs, or (None, 0) if there is none."""
+    # TensorFlow's get_checkpoint_state would follow a path to elsewhere, and warns on stderr of a damaged file.
+    with contextlib.suppress(OSError):
+        state = (directory / "checkpoint").read_text(errors="replace")
+        if found := re.search(r'^model_checkpoint_path: "(?:.*/)?([^/"]+-(\d+))"$', state, re.M):
+            return str(directory / found[1]), int(found[2])
+    return None, 0
+
+
+def open_checkpoints(parser, args, sess):
+    """Load the last checkpoint in --checkpoint-dir into `sess`, or save a first one there.
+
+    Return how many epochs that is trained, and a function save(epochs), which replaces it.
+    """
     if not args.checkpoint_dir:
-        return lambda epochs: None, 0
-    tf.logging.set_verbosity(tf.logging.ERROR)  # the Saver warns of deprecated parts of its own
+        return 0, lambda epochs: None
     now = f"--learning-rate {args.learning_rate} --batch-size {args.batch_size} --init {args.init} --seed {args.seed}"
     settings = tf.Variable(now, trainable=False, name="settings")
     sess.run(settings.initializer)
-    saver = tf.train.Saver(max_to_keep=1, save_relative_paths=True)
+    saver = tf.train.Saver(max_to_keep=None, save_relative_paths=True)
     name = Path(__file__).stem
 
     def save(epochs):
-        saver.save(sess, str(args.checkpoint_dir / name), epochs, write_meta_graph=False)
+        last = saver.save(sess, str(args.checkpoint_dir / name), epochs, write_meta_graph=False)
+        remove_leftovers(args.checkpoint_dir, name, last)
 
-    last = args.checkpoint_dir / "checkpoint"
-    if not last.exists() and not any(args.checkpoint_dir.glob(f"{name}-[1-9]*")):
+    state = args.checkpoint_dir / "checkpoint"
+    if not state.exists() and not any(args.checkpoint_dir.glob(f"{name}-[1-9]*")):
         save(0)
-        return save, 0
+        return 0, save
+    last, epochs = last_checkpoint(args.checkpoint_dir)
     try:
-        last = tf.train.get_checkpoint_state(args.checkpoint_dir).model_checkpoint_path
         shapes = tf.train.load_checkpoint(last).get_variable_to_shape_map()
         if shapes != {v.op.name: v.shape.as_list() for v in tf.global_variables()}:
             parser.error(f"{last}: the checkpoint of another network")
         saver.restore(sess, last)
-        epochs = int(last.rpartition("-")[2])
-    except (AttributeError, tf.errors.OpError, ValueError):
-        parser.error(f"{last}: missing, damaged or not whole")
-    saver.recover_last_checkpoints([last])
-    # A run that was killed in saving leaves a part of the next checkpoint, or the one before the last.
-    for file in args.checkpoint_dir.glob(f"{name}-*"):
-        if (file.stem != Path(last).name
-                and re.fullmatch(name + r"-\d+\.(index|data-00000-of-00001)(\.tempstate\d+)?", file.name)):
-            file.unlink()
+    except (TypeError, tf.errors.OpError, ValueError):  # TypeError: there is no last one
+        parser.error(f"{last or state}: missing, damaged or not whole")
+    remove_leftovers(args.checkpoint_dir, name, last)
 
     begun = sess.run(settings).decode()
     print(f"{parser.prog}: {'going on' if epochs < args.training_epochs else 'nothing left to train'} after epoch "
           f"{epochs}, {last}, begun with {begun}" + (f", now with {now}" if now != begun else ""), file=sys.stderr)
-    return save, epochs
+    return epochs, save
 
 
-def run_training(sess, network, mnist, args, save, first_epoch):
-    """Train as the article does, from the epoch `first_epoch` on (0: the beginning), and print its lines."""
-    X, optimizer, cost = network.X, network.optimizer, network.cost
-    total_batch = int(mnist.train.num_examples / args.batch_size)
-    mnist.train.skip(first_epoch * total_batch * args.batch_size)
-    if args.log_dir:
-        writer = tf.summary.FileWriter(str(args.log_dir), sess.graph, filename_suffix=f".{first_epoch}")
-        # TensorBoard drops what a killed run wrote of an epoch that is trained again.
-        writer.add_session_log(tf.SessionLog(status=tf.SessionLog.START), first_epoch + 1)
-    for epoch in range(first_epoch, args.training_epochs):
-        for i in range(total_batch):
-            batch_xs, batch_ys = mnist.train.next_batch(args.batch_size)
-            _, c = sess.run([optimizer, cost], feed_dict={X: batch_xs})
-        # c is from before the last update, and what that one did must be known before it is saved.
-        if not np.isfinite(c + sess.run(cost, feed_dict={X: batch_xs})):
-            raise FloatingPointError(f"--learning-rate {args.learning_rate}: cost not finite after epoch {epoch + 1}")
-        if epoch % args.display_step == 0:
-            print("Epoch:", "%04d" % (epoch + 1), "cost=", "{:.9f}".format(c), flush=True)
-        if args.log_dir:
-            values = {"cost": c, "validation_cost": sess.run(cost, feed_dict={X: mnist.validation.images})}
-            for tag, value in values.items():
-                writer.add_summary(tf.Summary(value=[tf.Summary.Value(tag=tag, simple_value=value)]), epoch + 1)
-            writer.flush()
-        save(epoch + 1)
-    print("Optimization Finished!", flush=True)
+def remove_leftovers(directory, name, last):
+    """Remove the script's checkpoints from `directory`, parts that a kill left included, except `last`."""
+    for file in directory.glob(f"{name}-*"):
+        if (file.stem != Path(last).name
+                and re.fullmatch(name + r"-\d+\.(index|data-00000-of-00001)(\.tempstate\d+)?", file.name)):
+            file.unlink()
+
+
+def open_log(args, sess, network, mnist, first_epoch):
+    """Write the graph to --log-dir, for TensorBoard; return a function log(epochs, cost), to add an epoch's costs."""
+    if not args.log_dir:
+        return lambda epochs, cost: None
+    # Not with tf.summary.FileWriter: it writes in a thread, where what goes wrong ends in two tracebacks.
+    path = args.log_dir / f"events.out.tfevents.{time.time():.6f}.{os.getpid()}"
+    writer = tf.python_io.TFRecordWriter(str(path))
+
+    def write(**event):
+        writer.write(tf.Event(wall_time=time.time(), **event).SerializeToString())
+        writer.flush()
+
+    write(file_version="brain.Event:2")
+    write(graph_def=sess.graph.as_graph_def(add_shapes=True).SerializeToString())
+    # TensorBoard drops what a killed run wrote of an epoch that is trained again.
+    write(step=first_epoch + 1, session_log=tf.SessionLog(status=tf.SessionLog.START))
+
+    def log(epochs, cost):
+        validation_cost = sess.run(network.cost, feed_dict={network.X: mnist.validation.images})
+        values = [tf.Summary.Value(tag=tag, simple_value=value)
+                  for tag, value in [("cost", cost), ("validation_cost", validation_cost)]]
+        write(step=epochs, summary=tf.Summary(value=values))
+    return log
 
 
 def save_picture(output):
@@ -258,42 +340,6 @@ def save_picture(output):
     print(f"Saved {output}", flush=True)
     if plt.gcf().canvas.required_interactive_framework:
         plt.show()
-
-
-def draw(encode_decode, images):
-    """Draw images over their reconstructions, both float (n, 784) in [0, 1], in bands of at most 20 columns."""
-    columns = min(len(images), 20)
-    bands = -(-len(images) // columns)
-    size = 1 if bands == 1 else 0.5  # inches of a digit
-    f = plt.figure(figsize=(size * columns + 1.3, size * 2.2 * bands))
-    for band, subfigure in enumerate(np.ravel(f.subfigures(bands, 1))):
-        a = subfigure.subplots(2, columns, squeeze=False, gridspec_kw=dict(
-            left=1.25 / f.get_figwidth(), right=0.99, bottom=0.05, top=0.95, wspace=0.05, hspace=0.05))
-        for row, name, pictures in zip(a, ["original", "reconstruction"], [images, encode_decode]):
-            row[0].text(-0.1, 0.5, name, transform=row[0].transAxes, ha="right", va="center")
-            for i in range(columns):
-                row[i].set_axis_off()
-                if band * columns + i < len(images):
-                    row[i].imshow(np.reshape(pictures[band * columns + i], (28, 28)), vmin=0, vmax=1)
-
-
-def main(argv=None):
-    parser = make_parser()
-    parser.add_argument("--examples-to-show", type=number(int, 1), default=examples_to_show, help="test digits to draw")
-    args = parser.parse_args(argv)
-    config = tf.ConfigProto(gpu_options=tf.GPUOptions(allow_growth=True))  # no more of a GPU than is used
-    with endings(parser, args), tf.Graph().as_default(), tf.Session(config=config) as sess:
-        mnist = read_data(parser, args)
-        network = build_network(args.learning_rate, args.seed, args.init)
-        init = tf.global_variables_initializer()
-        sess.run(init)
-        save, first_epoch = restore(parser, args, sess)
-        run_training(sess, network, mnist, args, save, first_epoch)
-        print("Test MSE: {:.6f}".format(sess.run(network.cost, feed_dict={network.X: mnist.test.images})), flush=True)
-        images = mnist.test.images[:args.examples_to_show]
-        encode_decode = sess.run(network.y_pred, feed_dict={network.X: images})
-        draw(encode_decode, images)
-        save_picture(args.output)
 
 
 if __name__ == "__main__":

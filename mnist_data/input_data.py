@@ -19,6 +19,10 @@ IMAGE_SHAPE = (28, 28)
 NUM_CLASSES = 10
 
 
+class DataError(ValueError):
+    """A file is missing or not what it should be. The message is one line that begins with the file's path."""
+
+
 class DataSet:
     """Images with their labels, handed out in batches.
 
@@ -66,30 +70,30 @@ def read_idx(train_dir, name, magic):
     """Return the path of the IDX file `name` or `name`.gz in `train_dir`, and the uint8 array in it.
 
     magic: the number the file must begin with, 2048 + its count of dimensions.
-    Raises FileNotFoundError if there is no such file, ValueError if it isn't what it should be.
+    Raises DataError if there is no such file, or it isn't what it should be.
     """
     path = os.path.join(train_dir, name)
     packed = not os.path.exists(path)
     if packed:
         path += ".gz"
     if not os.path.exists(path):
-        raise FileNotFoundError(f"{path}: no such file, nor one without .gz")
+        raise DataError(f"{path}: no such file, nor one without .gz")
     try:
         with (gzip.open if packed else open)(path, "rb") as f:
             header = f.read(4 + 4 * (magic % 256))
             if int.from_bytes(header[:4], "big") != magic:
-                raise ValueError(f"{path}: not an IDX file that begins with the number {magic}")
+                raise DataError(f"{path}: not an IDX file that begins with the number {magic}")
             if len(header) < 4 + 4 * (magic % 256):
-                raise ValueError(f"{path}: ends within its header")
+                raise DataError(f"{path}: ends within its header")
             shape = struct.unpack(f">{magic % 256}I", header[4:])
             # Read what is there and compare: the size in a header is only a claim until then.
             data = f.read()
     except (EOFError, zlib.error, gzip.BadGzipFile) as err:
-        raise ValueError(f"{path}: not a whole gzip file: {err}") from err
+        raise DataError(f"{path}: not a whole gzip file: {err}") from err
     except OSError as err:
-        raise ValueError(f"{path}: {err.strerror}") from err
+        raise DataError(f"{path}: {err.strerror}") from err
     if len(data) != math.prod(shape):
-        raise ValueError(f"{path}: {len(data)} bytes after the header, which announces {math.prod(shape)}")
+        raise DataError(f"{path}: {len(data)} bytes after the header, which announces {math.prod(shape)}")
     return path, np.frombuffer(data, np.uint8).reshape(shape)
 
 
@@ -98,14 +102,14 @@ def read_examples(train_dir, prefix, one_hot):
     images_path, images = read_idx(train_dir, f"{prefix}-images-idx3-ubyte", 2051)
     labels_path, labels = read_idx(train_dir, f"{prefix}-labels-idx1-ubyte", 2049)
     if len(images) == 0:
-        raise ValueError(f"{images_path}: no images in it")
+        raise DataError(f"{images_path}: no images in it")
     if images.shape[1:] != IMAGE_SHAPE:
-        raise ValueError(f"{images_path}: images of {images.shape[1]}x{images.shape[2]} pixels, "
+        raise DataError(f"{images_path}: images of {images.shape[1]}x{images.shape[2]} pixels, "
                          f"but the networks take 28x28 = 784")
     if len(images) != len(labels):
-        raise ValueError(f"{labels_path}: {len(labels)} labels for {len(images)} images")
+        raise DataError(f"{labels_path}: {len(labels)} labels for {len(images)} images")
     if labels.max() >= NUM_CLASSES:
-        raise ValueError(f"{labels_path}: label {labels.max()}, but the classes are 0 to 9")
+        raise DataError(f"{labels_path}: label {labels.max()}, but the classes are 0 to 9")
     if one_hot:
         labels = np.eye(NUM_CLASSES, dtype=np.float32)[labels]
     # Multiplied by 1/255 and not divided by 255, as TensorFlow's own reader did: the same bits.
@@ -120,13 +124,13 @@ def read_data_sets(train_dir, one_hot=False, validation_size=5000, seed=0):
     seed: 0 to 2**32 - 1, chooses the order of the batches.
 
     Returns Datasets: 55,000, 5,000 and 10,000 examples of MNIST.
-    Raises FileNotFoundError or ValueError with a message of one line that begins with the file's name.
+    Raises DataError if one of them is missing or not what it should be.
     """
     if not os.path.isdir(train_dir):
-        raise FileNotFoundError(f"{train_dir}: no such directory")
+        raise DataError(f"{train_dir}: no such directory")
     images, labels = read_examples(train_dir, "train", one_hot)
     if len(images) <= validation_size:
-        raise ValueError(f"{os.path.join(train_dir, 'train-images-idx3-ubyte')}: {len(images)} images, "
+        raise DataError(f"{os.path.join(train_dir, 'train-images-idx3-ubyte')}: {len(images)} images, "
                          f"of which none is left after {validation_size} for the validation set")
     return Datasets(
         train=DataSet(images[validation_size:], labels[validation_size:], seed),

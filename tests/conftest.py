@@ -40,9 +40,9 @@ def write_mnist(path, train=5600, test=60):
     return path
 
 
-def start(script, *flags, **kwargs):
-    """Start a script in a process of its own, as a user does."""
-    return subprocess.Popen([sys.executable, script.__file__, *map(str, flags)], text=True,
+def start(script, *flags, cwd, **kwargs):
+    """Start a script in a process of its own, as a user does, in the directory `cwd`."""
+    return subprocess.Popen([sys.executable, script.__file__, *map(str, flags)], text=True, cwd=cwd,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kwargs)
 
 
@@ -50,6 +50,11 @@ def own_lines(err):
     """Return the lines of a process's stderr but those of TensorFlow's C++ parts, some of which no setting stops."""
     theirs = r"WARNING: All log messages before absl|[IWE]\d{4} [\d:.]+ +\d+ \S+\.cc:"
     return [line for line in err.splitlines() if not re.match(theirs, line)]
+
+
+def costs(out):
+    """Return the printed costs, text by text of their epochs."""
+    return dict(re.findall(r"^Epoch: (\d+) cost= (\S+)$", out, re.M))
 
 
 @pytest.fixture(params=[autoencoder_recon, encoder_2d], ids=lambda script: script.__name__)

@@ -1,21 +1,17 @@
 """A run that is broken off goes on as if it had not been, and what can't go on says so in one line."""
 import concurrent.futures
-import contextlib
-import errno
 import os
 import random
 import re
+import resource
 import shutil
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from conftest import own_lines, start
+from conftest import costs, own_lines, start
 
 import autoencoder_recon
 import encoder_2d
@@ -29,13 +25,11 @@ def tensors(directory):
 
 def assert_same_tensors(directory, other):
     a, b = tensors(directory), tensors(other)
-    assert a.keys() == b.keys() and sum(name.endswith("/Adam_1") for name in a) in (8, 16)
+    variables = [name for name in a if name.startswith(("weights/", "biases/")) and "Adam" not in name]
+    assert a.keys() == b.keys() and variables
+    assert {f"{name}/{slot}" for name in variables for slot in ("Adam", "Adam_1")} < a.keys()
     for name in a:
         np.testing.assert_array_equal(a[name], b[name], err_msg=name)
-
-
-def costs(out):
-    return dict(re.findall(r"^Epoch: (\d+) cost= (\S+)$", out, re.M))
 
 
 def snapshot(directory):
@@ -92,21 +86,21 @@ def test_other_settings_are_shown(run, script):
 def test_killed(small_data, tmp_path, capfd):
     """With two steps an epoch, a run is in the middle of saving for much of its time. Both scripts at once."""
     def break_off(script):
-        """Start a run until it ends, killing it twice; return the costs that it printed."""
+        """Start a run three times, kill it twice and let it end in the third; return all costs that were printed."""
         directory, rng, seen = tmp_path / script.__name__, random.Random(script.__name__), {}
-        for kills_left in (2, 1, 0):
-            process = start(script, "--data-dir", small_data, "--training-epochs", 100, "--checkpoint-dir",
-                            directory, "--output", directory.with_suffix(".png"))
+        for epochs in (10**6, 10**6, None):
+            process = start(script, "--data-dir", small_data, "--training-epochs", epochs or len(seen) + 5,
+                            "--checkpoint-dir", directory, cwd=tmp_path)
             first = process.stdout.readline()
-            if kills_left:
+            if epochs:
                 time.sleep(rng.uniform(0, 0.4))
                 process.kill()
             out, err = process.communicate()
-            assert process.returncode == (-signal.SIGKILL if kills_left else 0)
+            assert process.returncode == (-signal.SIGKILL if epochs else 0)
             if seen:
                 (line,) = own_lines(err)
                 # No more is lost than the epoch under way: the last one printed may not have been saved.
-                assert int(re.search(r"going on after epoch (\d+), ", line)[1]) >= max(map(int, seen)) - 1
+                assert int(re.search(r"going on after epoch (\d+), ", line)[1]) >= len(seen) - 1
             now = costs(first + out)
             assert all(seen.get(epoch, cost) == cost for epoch, cost in now.items())
             seen.update(now)
@@ -117,9 +111,9 @@ def test_killed(small_data, tmp_path, capfd):
         broken = list(pool.map(break_off, scripts))
     for script, seen in zip(scripts, broken):
         capfd.readouterr()
-        script.main(["--data-dir", str(small_data), "--training-epochs", "100", "--checkpoint-dir",
+        script.main(["--data-dir", str(small_data), "--training-epochs", str(len(seen)), "--checkpoint-dir",
                      str(tmp_path / "unbroken" / script.__name__), "--output", str(tmp_path / "unbroken.png")])
-        assert seen == costs(capfd.readouterr().out) and len(seen) == 100
+        assert seen == costs(capfd.readouterr().out)
         assert_same_tensors(tmp_path / "unbroken" / script.__name__, tmp_path / script.__name__)
         assert len(os.listdir(tmp_path / script.__name__)) == 3
 
@@ -145,7 +139,8 @@ def test_killed_in_saving_the_untrained_network(run, script, tmp_path):
 
 def test_ctrl_c(small_data, tmp_path):
     flags = ["--data-dir", small_data, "--training-epochs", 10**6]
-    processes = [start(autoencoder_recon, *flags, "--checkpoint-dir", tmp_path / "c"), start(encoder_2d, *flags)]
+    processes = [start(autoencoder_recon, *flags, "--checkpoint-dir", tmp_path / "c", cwd=tmp_path),
+                 start(encoder_2d, *flags, cwd=tmp_path)]
     lines = []
     for process in processes:
         for _ in range(3):
@@ -159,13 +154,6 @@ def test_ctrl_c(small_data, tmp_path):
                             rf"{tmp_path}/c/autoencoder_recon-(\d+)", kept)[1])
     assert last >= 2 and len(tensors(tmp_path / "c")) > 20
     assert lost == "encoder_2d.py: interrupted; nothing is saved (see --checkpoint-dir)"
-
-
-def test_ctrl_c_during_the_imports(script, tmp_path):
-    (tmp_path / "tensorflow.py").write_text("raise KeyboardInterrupt")
-    process = start(script, env={**os.environ, "PYTHONPATH": str(tmp_path)})
-    _, err = process.communicate()
-    assert (process.returncode, err) == (130, f"{script.__name__}.py: interrupted\n")
 
 
 # What is done to the directory of a finished run, then what the line must hold.
@@ -208,62 +196,6 @@ def test_checkpoint_of_the_other_script(refused, small_data, script, tmp_path):
     assert f"error: other/{other.__name__}-0: the checkpoint of another network" in line
 
 
-@pytest.mark.parametrize("flag", ["--checkpoint-dir", "--log-dir"])
-def test_bad_directories(flag, script, refused, tmp_path):
-    (tmp_path / "file").write_text("")
-    for directory in ("file", "file/below", "/proc", "/proc/below"):
-        assert f"argument {flag}: {directory}: " in refused(flag, directory)
-
-
-@contextlib.contextmanager
-def small_disk(path, size, owner, name, failing):
-    """Make the directory `path` a disk of `size` bytes; where that may not be, put `failing` for a way to write."""
-    path.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", path]
-    if shutil.which("mount") and subprocess.run(mount, capture_output=True).returncode == 0:
-        try:
-            yield
-        finally:
-            subprocess.run(["umount", path], check=True)
-    else:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(owner, name, failing)
-            yield
-
-
-def test_full_disk_for_a_checkpoint(script, run, tmp_path):
-    disk, save = tmp_path / "disk", tf.train.Saver.save
-
-    def failing(self, sess, prefix, epochs, **kwargs):
-        if epochs > 0:
-            raise tf.errors.ResourceExhaustedError(None, None, f"{prefix}-{epochs}; No space left on device")
-        return save(self, sess, prefix, epochs, **kwargs)
-
-    _, expected, _ = run("--training-epochs", 1)
-    size = 8_000_000 if script is autoencoder_recon else 4_000_000  # one checkpoint and a half
-    with small_disk(disk, size, tf.train.Saver, "save", failing):
-        status, out, err = run("--training-epochs", 3, "--checkpoint-dir", disk)
-        assert status == 1 and len(costs(out)) == 1
-        assert err.count("\n") == 1 and f"error: {disk}/{script.__name__}-1" in err and "No space left" in err
-        shutil.copytree(disk, tmp_path / "roomy")
-    status, out, err = run("--training-epochs", 1, "--checkpoint-dir", "roomy")
-    assert status == 0 and "going on after epoch 0" in err and out == expected
-
-
-def test_full_disk_for_the_picture(script, run, tmp_path):
-    disk = tmp_path / "disk"
-
-    def failing(self, data):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    with small_disk(disk, 8192, Path, "write_bytes", failing):
-        (disk / "a.png").write_text("an earlier picture")
-        status, out, err = run("--training-epochs", 0, "--output", disk / "a.png")
-        assert status == 1 and "Saved" not in out
-        assert err == f"{script.__name__}.py: error: {disk}/a.png: No space left on device\n"
-        assert os.listdir(disk) == ["a.png"] and (disk / "a.png").read_text() == "an earlier picture"
-
-
 def test_cost_that_overflows(script, run, tmp_path):
     run("--training-epochs", 1, "--checkpoint-dir", "c")
     before = snapshot(tmp_path / "c")
@@ -276,63 +208,19 @@ def test_cost_that_overflows(script, run, tmp_path):
     assert snapshot(tmp_path / "c") == before or not name.endswith("-1")
 
 
-def test_log(script, run, tmp_path):
-    run("--training-epochs", 2, "--log-dir", "log", "--checkpoint-dir", "c")
-    _, out, _ = run("--training-epochs", 4, "--log-dir", "log", "--checkpoint-dir", "c")
-    values, graph, starts = {}, None, []
-    for path in sorted((tmp_path / "log").iterdir()):
-        for event in tf.train.summary_iterator(str(path)):
-            if event.graph_def:
-                graph = tf.GraphDef.FromString(event.graph_def)
-            if event.HasField("session_log"):
-                starts.append(event.step)
-            for value in event.summary.value:
-                values.setdefault(value.tag, []).append((event.step, value.simple_value))
-    assert {tag: [step for step, _ in rows] for tag, rows in values.items()} == {
-        "cost": [1, 2, 3, 4], "validation_cost": [1, 2, 3, 4]}
-    assert starts == [1, 3]
-    for epoch, cost in costs(out).items():
-        assert float(cost) == pytest.approx(dict(values["cost"])[int(epoch)], abs=1e-9)
-    boxes = {node.name.split("/")[0] for node in graph.node}
-    assert {"X", "encoder", "decoder", "cost", "training", "encoder_h1", "decoder_b2"} <= boxes
-    # The layers are in their boxes, and the gradients and Adam in theirs.
-    where = {node.name.split("/")[0] for node in graph.node if node.op in ("MatMul", "ResourceApplyAdam")}
-    assert where == {"encoder", "decoder", "training"}
-
-
-def test_validation_cost_is_the_validation_sets(script, run, tmp_path, small_data):
-    run("--training-epochs", 1, "--log-dir", "log", "--checkpoint-dir", "c")
-    (path,) = (tmp_path / "log").iterdir()
-    (logged,) = [value.simple_value for event in tf.train.summary_iterator(str(path))
-                 for value in event.summary.value if value.tag == "validation_cost"]
-    images = script.input_data.read_data_sets(small_data).validation.images
-    with tf.Graph().as_default(), tf.Session() as sess:
-        network = script.build_network()
-        tf.train.Saver(tf.trainable_variables()).restore(sess, tf.train.latest_checkpoint("c"))
-        assert logged == pytest.approx(np.mean((sess.run(network.y_pred, {network.X: images}) - images) ** 2), rel=1e-5)
-
-
-def test_closed_stdout(small_data, tmp_path):
-    process = start(encoder_2d, "--data-dir", small_data, "--training-epochs", 10**6, cwd=tmp_path)
-    process.stdout.readline()
-    process.stdout.close()
-    process.stdout = None
-    _, err = process.communicate()
-    assert process.returncode == 1 and own_lines(err) == ["encoder_2d.py: error: stdout: Broken pipe"]
-
-
-def test_readme_snippet(small_data, tmp_path):
-    """The README's program runs as it stands there, in another process, beside the scripts."""
-    readme = (Path(encoder_2d.__file__).parent / "README.md").read_text()
-    (snippet,) = re.findall(r"```python\n(import tensorflow.*?)```", readme, re.S)
-    for name in ("encoder_2d.py", "mnist_data"):
-        (tmp_path / name).symlink_to(Path(encoder_2d.__file__).parent / name)
-    encoder_2d.main(["--data-dir", str(small_data), "--training-epochs", "1", "--output", str(tmp_path / "a.png"),
-                     "--checkpoint-dir", str(tmp_path / "checkpoints")])
-    check = "print(codes.shape, reconstructions.shape, codes.std() > 0, float(((reconstructions - images)**2).mean()))"
-    process = subprocess.run([sys.executable, "-c", snippet + check], cwd=tmp_path, capture_output=True, text=True)
-    assert process.returncode == 0, process.stderr
-    shapes, _, mse = process.stdout.strip().rpartition(" ")
-    assert shapes == "(100, 2) (100, 784) True"
-    # One epoch of two steps lies well below the untrained network's 0.37.
-    assert 0.1 < float(mse) < 0.36
+def test_full_disk(script, run, small_data, tmp_path):
+    """As a process meets it that may not write so large a file. What is saved stays, and training goes on from there."""
+    _, expected, _ = run("--training-epochs", 1)
+    run("--training-epochs", 0, "--checkpoint-dir", "c")
+    before = snapshot(tmp_path / "c")
+    limit = max(path.stat().st_size for path in before) // 2
+    process = start(script, "--data-dir", small_data, "--training-epochs", 3, "--checkpoint-dir", "c", cwd=tmp_path,
+                    preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+    out, err = process.communicate()
+    assert process.returncode == 1 and len(costs(out)) == 1
+    going_on, error = own_lines(err)
+    assert "going on after epoch 0" in going_on
+    assert error.startswith(f"{script.__name__}.py: error: c/{script.__name__}-1") and error.endswith("File too large")
+    assert before.items() <= snapshot(tmp_path / "c").items()
+    status, out, err = run("--training-epochs", 1, "--checkpoint-dir", "c")
+    assert status == 0 and "going on after epoch 0" in err and out == expected

@@ -1,0 +1,30 @@
+"""The first thing to run: a few batches of each network, and a short run of each script as a user starts it."""
+import re
+
+import tensorflow.compat.v1 as tf
+from conftest import own_lines, start
+
+LINES = r"""Epoch: 0001 cost= 0\.\d{9}
+Optimization Finished!
+Test MSE: 0\.\d{6}
+Saved SCRIPT\.png
+"""
+
+
+def test_a_few_batches_lower_the_cost(script, mnist):
+    with tf.Graph().as_default(), tf.Session() as sess:
+        network = script.build_network()
+        sess.run(tf.global_variables_initializer())
+        before = sess.run(network.cost, feed_dict={network.X: mnist.test.images})
+        for _ in range(20):
+            batch_xs, _ = mnist.train.next_batch(256)
+            sess.run(network.optimizer, feed_dict={network.X: batch_xs})
+        assert sess.run(network.cost, feed_dict={network.X: mnist.test.images}) < 0.8 * before
+
+
+def test_a_short_run(script, small_data, tmp_path):
+    process = start(script, "--data-dir", small_data, "--training-epochs", 1, cwd=tmp_path)
+    out, err = process.communicate()
+    assert process.returncode == 0 and own_lines(err) == []
+    assert re.fullmatch(LINES.replace("SCRIPT", script.__name__), out)
+    assert [path.name for path in tmp_path.iterdir()] == [f"{script.__name__}.png"]
