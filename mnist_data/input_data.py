@@ -26,18 +26,25 @@ class DataError(ValueError):
 class DataSet:
     """Images with their labels, handed out in batches.
 
-    images: float32 (n, 784), each pixel in [0, 1]. labels: uint8 (n,), or float32 (n, 10) if one-hot.
+    images: float32 (n, 784), each pixel in [0, 1]; made from the bytes when first asked for, and then kept.
+    labels: uint8 (n,), or float32 (n, 10) if one-hot.
     """
 
-    def __init__(self, images, labels, seed):
-        self.images = images
+    def __init__(self, pixels, labels, seed):
+        """pixels: uint8 (n, 784), as they are in the files."""
+        self._pixels = pixels
         self.labels = labels
-        self.num_examples = len(images)
+        self.num_examples = len(pixels)
         self._position = 0  # examples of the endless stream of permutations that are drawn already
         # Two permutations are in use while a batch lies across their seam.
         self._permutation = functools.lru_cache(maxsize=2)(
             # Not default_rng: NumPy promises the same permutations in all versions for RandomState alone.
-            lambda k: np.random.RandomState([seed, k]).permutation(self.num_examples))
+            # And not self.num_examples: a set that refers to itself would wait in memory for Python's collector.
+            lambda k: np.random.RandomState([seed, k]).permutation(len(pixels)))
+
+    @functools.cached_property
+    def images(self):
+        return scale(self._pixels)
 
     def next_batch(self, batch_size):
         """Return the next (images, labels), `batch_size` of each (at least 1).
@@ -52,11 +59,21 @@ class DataSet:
             batch_size -= len(chosen[-1])
             self._position += len(chosen[-1])
         chosen = np.concatenate(chosen)
-        return self.images.take(chosen, axis=0), self.labels.take(chosen, axis=0)  # faster than by an index
+        return scale(self._pixels.take(chosen, axis=0)), self.labels.take(chosen, axis=0)  # faster than by an index
+
+    def checksum(self):
+        """Return the CRC-32 of the pixels and the labels, an int: a set of other examples has another."""
+        return zlib.crc32(self.labels, zlib.crc32(self._pixels))
 
     def skip(self, num_examples):
         """Go on as if `num_examples` more had been drawn, at no cost: for a run that is taken up again."""
         self._position += num_examples
+
+
+def scale(pixels):
+    """Return bytes as float32 from 0 to 1."""
+    # Multiplied by 1/255 and not divided by 255, as TensorFlow's own reader did: the same bits.
+    return np.multiply(pixels, np.float32(1 / 255), dtype=np.float32)
 
 
 class Datasets(NamedTuple):
@@ -86,19 +103,24 @@ def read_idx(train_dir, name, magic):
             if len(header) < 4 + 4 * (magic % 256):
                 raise DataError(f"{path}: ends within its header")
             shape = struct.unpack(f">{magic % 256}I", header[4:])
-            # Read what is there and compare: the size in a header is only a claim until then.
-            data = f.read()
+            # A megabyte at a time: the size in a header is only a claim, and one byte more is enough to refute it.
+            data, size = bytearray(), math.prod(shape)
+            while block := f.read(min(2**20, size + 1 - len(data))):
+                data += block
+    except MemoryError as err:
+        raise DataError(f"{path}: not enough memory for it") from err
     except (EOFError, zlib.error, gzip.BadGzipFile) as err:
         raise DataError(f"{path}: not a whole gzip file: {err}") from err
     except OSError as err:
         raise DataError(f"{path}: {err.strerror}") from err
-    if len(data) != math.prod(shape):
-        raise DataError(f"{path}: {len(data)} bytes after the header, which announces {math.prod(shape)}")
+    if len(data) != size:
+        or_more = " or more" if len(data) > size else ""
+        raise DataError(f"{path}: {len(data)} bytes{or_more} after the header, which announces {size}")
     return path, np.frombuffer(data, np.uint8).reshape(shape)
 
 
 def read_examples(train_dir, prefix, one_hot):
-    """Return the images (n, 784) and labels of the pair of files that begin with `prefix`, as in DataSet."""
+    """Return the pixels, uint8 (n, 784), and labels of the pair of files that begin with `prefix`, as in DataSet."""
     images_path, images = read_idx(train_dir, f"{prefix}-images-idx3-ubyte", 2051)
     labels_path, labels = read_idx(train_dir, f"{prefix}-labels-idx1-ubyte", 2049)
     if len(images) == 0:
@@ -112,8 +134,7 @@ def read_examples(train_dir, prefix, one_hot):
         raise DataError(f"{labels_path}: label {labels.max()}, but the classes are 0 to 9")
     if one_hot:
         labels = np.eye(NUM_CLASSES, dtype=np.float32)[labels]
-    # Multiplied by 1/255 and not divided by 255, as TensorFlow's own reader did: the same bits.
-    return np.multiply(images.reshape(len(images), -1), np.float32(1 / 255), dtype=np.float32), labels
+    return images.reshape(len(images), -1), labels
 
 
 def read_data_sets(train_dir, one_hot=False, validation_size=5000, seed=0):

@@ -1,4 +1,5 @@
 """What all tests use: both scripts as modules, small sets of real MNIST, and a script as a user starts it."""
+import gc
 import gzip
 import os
 import re
@@ -20,6 +21,7 @@ import encoder_2d
 from mnist_data import input_data
 
 DATA = ROOT / "mnist_data"
+gc.freeze()  # the collector's rounds through TensorFlow's modules take a good part of the tests' time
 
 
 def write_idx(path, array):
@@ -38,6 +40,20 @@ def write_mnist(path, train=5600, test=60):
             _, array = input_data.read_idx(DATA, f"{prefix}-{name}", magic)
             write_idx(path / f"{prefix}-{name}", array[:n])
     return path
+
+
+def mutate(rng, data):
+    """Return a word for what was done to the bytes `data` by the random.Random `rng`, and what they are then."""
+    at, n = rng.randrange(len(data)), rng.choice([1, 1, 4, 100, 5000])
+    what = rng.choice(["bit", "bytes", "cut", "insert", "append", "remove"])
+    return what, {
+        "bit": data[:at] + bytes([data[at] ^ 1 << rng.randrange(8)]) + data[at + 1:],
+        "bytes": (data[:at] + rng.randbytes(n) + data[at + n:])[:len(data)],
+        "cut": data[:at],
+        "insert": data[:at] + rng.randbytes(n) + data[at:],
+        "append": data + rng.randbytes(n),
+        "remove": data[:at] + data[at + n:],
+    }[what]
 
 
 def start(script, *flags, cwd, **kwargs):

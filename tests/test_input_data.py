@@ -1,12 +1,18 @@
 """The reader: what it makes of good files, and what it says of bad ones."""
+import gc
 import gzip
+import random
 import resource
 import shutil
 import struct
+import subprocess
+import sys
+import weakref
+import zlib
 
 import numpy as np
 import pytest
-from conftest import DATA, write_idx, write_mnist
+from conftest import DATA, ROOT, mutate, write_idx, write_mnist
 
 import autoencoder_recon
 from mnist_data import input_data
@@ -42,15 +48,41 @@ def test_packed_and_unpacked_are_the_same(small_data, tmp_path):
         assert (a.images == b.images).all() and (a.labels == b.labels).all()
 
 
+def test_images_are_made_once_and_batches_have_their_bits(small_data):
+    train = input_data.read_data_sets(small_data).train
+    batch, labels = train.next_batch(600)
+    assert train.images is train.images and train.images.dtype == batch.dtype == np.float32
+    _, raw = input_data.read_idx(small_data, IMAGES, 2051)
+    expected = raw[5000:].reshape(600, 784).astype(np.float32) * np.float32(1 / 255)
+    np.testing.assert_array_equal(train.images, expected)
+    # Whole images, each with its label: the batch is a permutation of the set.
+    rows = sorted(zip(map(bytes, batch), labels))
+    assert rows == sorted(zip(map(bytes, expected), train.labels))
+
+
+def test_a_set_that_is_let_go_is_gone():
+    """Without Python's collector, which would come by when it likes."""
+    gc.disable()
+    try:
+        data_set = numbered(50)
+        data_set.next_batch(7)
+        assert data_set.images.shape == (50, 1)
+        gone = weakref.ref(data_set)
+        del data_set
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
 def numbered(n, seed=0):
-    """Return a DataSet whose images and labels are the numbers from 0."""
-    return input_data.DataSet(np.arange(n)[:, None], np.arange(n), seed)
+    """Return a DataSet whose pixels and labels are the numbers from 0."""
+    return input_data.DataSet(np.arange(n, dtype=np.uint8)[:, None], np.arange(n), seed)
 
 
 def test_each_example_once_in_each_pass():
     data_set = numbered(50)
     batches = [data_set.next_batch(7) for _ in range(50)]
-    assert all((images[:, 0] == labels).all() and len(labels) == 7 for images, labels in batches)
+    assert all((np.rint(images[:, 0] * 255) == labels).all() and len(labels) == 7 for images, labels in batches)
     passes = np.concatenate([labels for _, labels in batches]).reshape(7, 50)
     for one in passes:
         assert sorted(one) == list(range(50))
@@ -101,8 +133,8 @@ BAD = {
     "no file": (lambda d: (d / LABELS).unlink(), f"{LABELS}.gz: no such file"),
     "a directory": (lambda d: ((d / LABELS).unlink(), (d / LABELS).mkdir()), f"{LABELS}: Is a directory"),
     "truncated gzip": (lambda d: repack(d, IMAGES, lambda b: b[:-5000]), f"{IMAGES}.gz: not a whole gzip file"),
-    "damaged gzip": (lambda d: repack(d, IMAGES, lambda b: b[:9000] + b"\xff" * 50 + b[9050:]),
-                     f"{IMAGES}.gz: not a whole gzip file"),
+    "damaged gzip": (lambda d: repack(d, IMAGES, lambda b: b[:-8] + bytes(4) + b[-4:]),
+                     f"{IMAGES}.gz: not a whole gzip file: CRC check failed"),
     "not gzip": (lambda d: repack(d, IMAGES, lambda b: b"<html>not found</html>"),
                  f"{IMAGES}.gz: not a whole gzip file"),
     "not IDX": (lambda d: damage(d / IMAGES, lambda b: b"<html>not found</html>"), f"{IMAGES}: not an IDX file"),
@@ -133,6 +165,74 @@ def test_bad_files(what, refused, small_data, tmp_path_factory):
     change(directory)
     line = refused("--data-dir", directory)
     assert expected in line and f".py: error: {directory}" in line
+
+
+def read_or_refuse(directory):
+    """Return the arrays of the sets in a directory; or None if the reader refuses it, in one line that names a file."""
+    try:
+        sets = input_data.read_data_sets(directory, validation_size=10)
+    except input_data.DataError as err:
+        assert str(err).startswith(f"{directory}/") and "\n" not in str(err)
+        return None
+    return [array for data_set in sets for array in (data_set.images, data_set.labels)]
+
+
+def test_mutated_files(tmp_path):
+    """Some hundred ways to harm the four files: the arrays that are in them, or the reader's own error."""
+    rng = random.Random(0)
+    good = write_mnist(tmp_path / "good", train=60, test=20)
+    names = sorted(path.name for path in good.iterdir())
+    expected, refused = read_or_refuse(good), 0
+    for i in range(300):
+        bad = tmp_path / f"bad{i}"
+        shutil.copytree(good, bad)
+        path = bad / rng.choice(names)
+        packed, what = rng.random() < 0.5, rng.choice(["mutated", "mutated", "mutated", "header", "swapped"])
+        if what == "swapped":
+            shutil.copy(good / rng.choice(names), path)
+        elif what == "header":
+            at = rng.randrange(16)
+            damage(path, lambda b: b[:at] + rng.randbytes(1) + b[at + 1:])
+        elif not packed:
+            damage(path, lambda b: mutate(rng, b)[1])
+        if packed:
+            repack(bad, path.name, lambda b: mutate(rng, b)[1] if what == "mutated" else b)
+        arrays = read_or_refuse(bad)
+        if arrays is None:
+            refused += 1
+        elif packed and what == "mutated":  # gzip has a checksum
+            assert all((a == b).all() for a, b in zip(arrays, expected)), i
+        else:  # other pixels and labels, but of the same number
+            assert [a.shape[1:] for a in arrays] == [a.shape[1:] for a in expected], i
+            assert all(len(a) == len(b) for a, b in zip(arrays[::2], arrays[1::2])), i
+    assert 100 < refused < 300
+
+
+def test_no_more_is_read_than_announced(small_data, tmp_path):
+    """A packed file whose content runs on for a gigabyte."""
+    shutil.copytree(small_data, tmp_path / "bad")
+    path = tmp_path / "bad" / LABELS
+    endless = zlib.compressobj(1, wbits=31)
+    with open(f"{path}.gz", "wb") as f:
+        f.write(endless.compress(path.read_bytes()))
+        for _ in range(1024):
+            f.write(endless.compress(bytes(2**20)))
+        f.write(endless.flush())
+    path.unlink()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(input_data.DataError, match=f"{LABELS}.gz: 5601 bytes or more after the header"):
+        input_data.read_data_sets(tmp_path / "bad")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # kilobytes
+
+
+def test_too_little_memory_for_a_good_file():
+    program = (f"import resource, sys; sys.path.insert(0, {str(ROOT)!r}); from mnist_data import input_data\n"
+               "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
+               "resource.setrlimit(resource.RLIMIT_AS, (used + 30_000_000, used + 30_000_000))\n"
+               f"try: input_data.read_data_sets({str(DATA)!r})\n"
+               "except input_data.DataError as err: print(err)")
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert run.stdout == f"{DATA}/train-images-idx3-ubyte.gz: not enough memory for it\n", run.stderr
 
 
 def test_a_header_allocates_nothing(small_data, tmp_path):
