@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from conftest import costs, own_lines, start
+from conftest import costs, mutate, own_lines, start
 
 import autoencoder_recon
 import encoder_2d
@@ -95,8 +95,8 @@ def test_killed(small_data, tmp_path, capfd):
             if epochs:
                 time.sleep(rng.uniform(0, 0.4))
                 process.kill()
-            out, err = process.communicate()
-            assert process.returncode == (-signal.SIGKILL if epochs else 0)
+            out, err = process.stdout.read(), process.stderr.read()  # communicate() loses what readline() read ahead
+            assert process.wait() == (-signal.SIGKILL if epochs else 0)
             if seen:
                 (line,) = own_lines(err)
                 # No more is lost than the epoch under way: the last one printed may not have been saved.
@@ -118,12 +118,84 @@ def test_killed(small_data, tmp_path, capfd):
         assert len(os.listdir(tmp_path / script.__name__)) == 3
 
 
+@pytest.mark.parametrize("script", [encoder_2d], indirect=True)
+def test_one_run_a_directory(script, small_data, tmp_path):
+    """A second run is refused while the first trains, and admitted once that has been killed."""
+    flags = ["--data-dir", small_data, "--checkpoint-dir", "c", "--training-epochs"]
+    first = start(script, *flags, 10**6, cwd=tmp_path)
+    for _ in range(2):
+        first.stdout.readline()
+    out, err = start(script, *flags, 10**6, "--seed", 1, cwd=tmp_path).communicate()
+    assert out == "" and own_lines(err) == [
+        f"{script.__name__}.py: error: argument --checkpoint-dir: c: in use by another run"]
+    assert first.stdout.readline().startswith("Epoch: ") and first.poll() is None
+    first.kill()
+    first.communicate()
+    third = start(script, *flags, 0, cwd=tmp_path)
+    _, err = third.communicate()
+    assert third.returncode == 0 and "nothing left to train after epoch" in own_lines(err)[0]
+    assert len(os.listdir(tmp_path / "c")) == 3
+
+
+def test_lock_ends_with_the_run(script, run, monkeypatch):
+    """In one process, as in a notebook: after an end, a failure and Ctrl-C the directory is free again."""
+    def interrupted(*args):
+        raise KeyboardInterrupt
+    for failing in (None, interrupted, None):
+        with monkeypatch.context() as patch:
+            if failing:
+                patch.setattr(script, "open_log", failing)
+            status, _, err = run("--training-epochs", 1, "--checkpoint-dir", "c")
+        assert status == (130 if failing else 0)
+    assert run("--training-epochs", 2, "--checkpoint-dir", "c", "--learning-rate", "1e38")[0] == 1
+    assert run("--training-epochs", 1, "--checkpoint-dir", "c")[0] == 0
+
+
+def test_a_checkpoint_file_never_leads_out_of_its_directory(script, run, tmp_path):
+    for directory, seed in [("a", 0), ("b", 1)]:
+        run("--training-epochs", 1, "--checkpoint-dir", directory, "--seed", seed)
+    before = snapshot(tmp_path / "b")
+    name = f"{script.__name__}-1"
+    for path in (f"../b/{name}", str(tmp_path / "b" / name)):
+        for own in ("a", "empty"):
+            (tmp_path / own).mkdir(exist_ok=True)
+            (tmp_path / own / "checkpoint").write_text(f'model_checkpoint_path: "{path}"\n')
+        _, _, err = run("--training-epochs", 1, "--checkpoint-dir", "a")
+        assert f" after epoch 1, a/{name}, begun with " in err and "--seed 0" in err
+        status, out, err = run("--training-epochs", 2, "--checkpoint-dir", "empty")
+        assert (status, out) == (2, "") and f": error: empty/{name}: missing, damaged or not whole" in err
+    run("--training-epochs", 2, "--checkpoint-dir", "a")
+    assert snapshot(tmp_path / "b") == before
+
+
+def test_a_copied_directory_with_an_absolute_path_in_it(script, run, tmp_path):
+    run("--training-epochs", 1, "--checkpoint-dir", "a")
+    state = tmp_path / "a" / "checkpoint"
+    state.write_text(state.read_text().replace(script.__name__, f"{tmp_path}/a/{script.__name__}"))
+    shutil.move("a", "copy")
+    status, _, err = run("--training-epochs", 2, "--checkpoint-dir", "copy")
+    assert status == 0 and f"going on after epoch 1, copy/{script.__name__}-1, " in err
+
+
+def test_other_data_are_said(script, run, small_data, tmp_path):
+    run("--training-epochs", 1, "--checkpoint-dir", "c")
+    other = tmp_path / "other"
+    shutil.copytree(small_data, other)
+    with open(other / "train-images-idx3-ubyte", "r+b") as f:
+        f.seek(-1, os.SEEK_END)
+        f.write(b"\1")
+    expected = "begun with --learning-rate 0.01 --batch-size 256 --init normal --seed 0"
+    for data, more in [(small_data, ""), (other, ", now with other training data")]:
+        _, _, err = run("--training-epochs", 1, "--checkpoint-dir", "c", "--data-dir", data)
+        assert err.endswith(f"{expected}{more}\n")
+
+
 def test_what_a_kill_leaves_is_removed(run, script, tmp_path):
     """A checkpoint written in part, one not yet named the last, one no longer the last; but nobody else's files."""
     run("--training-epochs", 3, "--checkpoint-dir", "c")
     name, kept = script.__name__, [f"{script.__name__}-best.index", f"{script.__name__}-3.txt", "notes"]
     left = [f"{name}-4.data-00000-of-00001.tempstate123", f"{name}-4.index", f"{name}-4.data-00000-of-00001",
-            f"{name}-2.index", f"{name}-3.index.tempstate7"]
+            f"{name}-2.index", f"{name}-3.index.tempstate7", "checkpoint.tmp0123456789abcdef0123456789abcdef"]
     for file in left + kept:
         (tmp_path / "c" / file).write_text("x")
     run("--training-epochs", 3, "--checkpoint-dir", "c")
@@ -132,9 +204,10 @@ def test_what_a_kill_leaves_is_removed(run, script, tmp_path):
 
 def test_killed_in_saving_the_untrained_network(run, script, tmp_path):
     (tmp_path / "c").mkdir()
-    (tmp_path / "c" / f"{script.__name__}-0.index").write_text("x")
+    for left in (f"{script.__name__}-0.index", f"{script.__name__}-0.data-00000-of-00001.tempstate5"):
+        (tmp_path / "c" / left).write_text("x")
     status, out, _ = run("--training-epochs", 1, "--checkpoint-dir", "c")
-    assert status == 0 and len(costs(out)) == 1
+    assert status == 0 and len(costs(out)) == 1 and len(os.listdir("c")) == 3
 
 
 def test_ctrl_c(small_data, tmp_path):
@@ -189,6 +262,23 @@ def test_bad_checkpoints(run, refused, script, tmp_path):
         assert str(directory) in line and expected in line, what
 
 
+def test_mutated_checkpoints(run, script, tmp_path):
+    """Whatever bits turn: the test error of the unharmed run, or one line and status 2."""
+    _, out, _ = run("--training-epochs", 1, "--checkpoint-dir", "good")
+    expected = out.splitlines()[-2]
+    rng = random.Random(script.__name__)
+    names = sorted(os.listdir("good"))
+    for i in range(10):
+        shutil.copytree("good", "bad")
+        path = tmp_path / "bad" / names[i % 3]
+        what, data = mutate(rng, path.read_bytes())
+        path.write_bytes(data)
+        status, out, err = run("--training-epochs", 1, "--checkpoint-dir", "bad")
+        assert (status == 0 and out.splitlines()[-2] == expected) or (
+            status == 2 and err.count("\n") == 1 and ": error: bad/" in err), (path.name, what, out, err)
+        shutil.rmtree("bad")
+
+
 def test_checkpoint_of_the_other_script(refused, small_data, script, tmp_path):
     (other,) = {autoencoder_recon, encoder_2d} - {script}
     other.main(["--data-dir", str(small_data), "--training-epochs", "0", "--checkpoint-dir", "other"])
@@ -208,6 +298,7 @@ def test_cost_that_overflows(script, run, tmp_path):
     assert snapshot(tmp_path / "c") == before or not name.endswith("-1")
 
 
+@pytest.mark.parametrize("script", [autoencoder_recon], indirect=True)
 def test_full_disk(script, run, small_data, tmp_path):
     """As a process meets it that may not write so large a file. What is saved stays, and training goes on from there."""
     _, expected, _ = run("--training-epochs", 1)

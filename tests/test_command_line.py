@@ -1,9 +1,13 @@
 """The command line as a user meets it, and what the two scripts share."""
+import gc
 import inspect
 import os
 import re
+import subprocess
+import sys
 
 import pytest
+import tensorflow.compat.v1 as tf
 from conftest import ROOT, own_lines, start
 
 import autoencoder_recon
@@ -86,7 +90,7 @@ def test_bad_outputs(refused, tmp_path):
 
 @pytest.mark.parametrize("script", [autoencoder_recon], indirect=True)
 def test_bad_examples_to_show(refused):
-    for value in ("0", "-1", "x", "61"):
+    for value in ("0", "-1", "x", "61", "1001"):
         line = refused("--examples-to-show", value)
         assert line.startswith("autoencoder_recon.py: error: argument --examples-to-show: ") and value in line
 
@@ -96,6 +100,34 @@ def test_bad_directories(flag, script, refused, tmp_path):
     (tmp_path / "file").write_text("")
     for directory in ("file", "file/below", "/proc", "/proc/below"):
         assert f"argument {flag}: {directory}: " in refused(flag, directory)
+
+
+def test_directories_that_tensorflow_cannot_use(script, refused, run):
+    for name in ("runs[1]", "a*", "b?", "c\\d", "below/e[f/g"):
+        assert f"argument --checkpoint-dir: {name}: TensorFlow can't use " in refused("--checkpoint-dir", name)
+    for flag in ("--checkpoint-dir", "--log-dir"):
+        line = refused(flag, os.fsdecode(b"caf\xe9"))
+        assert f"argument {flag}: caf" in line and ": not UTF-8" in line
+    assert run("--training-epochs", 0, "--log-dir", "log[1]", "--checkpoint-dir", "caf\u00e9")[0] == 0
+
+
+def test_nothing_is_left_behind_in_the_process(script, run):
+    """An importing program finds TensorFlow's logger and Python's collector as they were."""
+    level, frozen = tf.get_logger().level, gc.get_freeze_count()
+    for _ in range(2):
+        run("--training-epochs", 1, "--checkpoint-dir", "c", "--log-dir", "log")
+    assert tf.get_logger().level == level
+    assert gc.isenabled() and gc.get_freeze_count() == frozen
+
+
+def test_collector_of_a_process(tmp_path):
+    """Where a script is run, what it imports is out of the collector's reach, and the collector is on again."""
+    program = ("import atexit, gc, runpy, sys; sys.argv = [sys.argv[1], '--help'];"
+               "atexit.register(lambda: print(gc.isenabled(), gc.get_freeze_count() > 10_000));"
+               "runpy.run_path(sys.argv[0], run_name='__main__')")
+    run = subprocess.run([sys.executable, "-c", program, encoder_2d.__file__], cwd=tmp_path, text=True,
+                         env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True)
+    assert run.stdout.endswith("\nTrue True\n"), run.stderr
 
 
 def test_refusal_of_a_process(tmp_path):

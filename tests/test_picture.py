@@ -59,6 +59,7 @@ def test_formats(run, tmp_path):
         assert (tmp_path / name).read_bytes().startswith(beginning)
 
 
+@pytest.mark.parametrize("script", [autoencoder_recon], indirect=True)
 def test_a_picture_that_cannot_be_written_whole(script, small_data, tmp_path):
     (tmp_path / "a.png").write_text("an earlier picture")
     process = start(script, "--data-dir", small_data, "--training-epochs", 0, "--output", "a.png", cwd=tmp_path,
@@ -67,3 +68,55 @@ def test_a_picture_that_cannot_be_written_whole(script, small_data, tmp_path):
     assert process.returncode == 1 and "Saved" not in out
     assert own_lines(err) == [f"{script.__name__}.py: error: a.png: File too large"]
     assert os.listdir(tmp_path) == ["a.png"] and (tmp_path / "a.png").read_text() == "an earlier picture"
+
+
+def test_a_name_as_long_as_a_name_can_be(run, refused):
+    longest = "x" * 251 + ".png"
+    assert run("--training-epochs", 0, "--output", longest)[0] == 0 and os.listdir() == [longest]
+    assert f"argument --output: y{longest}: File name too long" in refused("--output", "y" + longest)
+
+
+def test_a_link_is_written_through(run, refused, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    for name in ("old.png", "new.png"):
+        (tmp_path / name).symlink_to(f"elsewhere/{name}")
+    (tmp_path / "elsewhere" / "old.png").write_text("an earlier picture")
+    for name in ("old.png", "new.png"):
+        assert run("--training-epochs", 0, "--output", name)[1].endswith(f"Saved {name}\n")
+        assert (tmp_path / name).is_symlink() and (tmp_path / "elsewhere" / name).read_bytes().startswith(b"\x89PNG")
+    assert sorted(os.listdir("elsewhere")) == ["new.png", "old.png"]
+    (tmp_path / "null.png").symlink_to(os.devnull)
+    assert "null.png is not the name of a " in refused("--output", "null.png")
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    assert run("--training-epochs", 0, "--output", "loop.png")[0] == 2 and (tmp_path / "loop.png").is_symlink()
+
+
+def test_what_matplotlib_raises_is_one_line(script, run, monkeypatch):
+    monkeypatch.setenv("PATH", "")  # so that there is no LaTeX
+    with plt.rc_context({"text.usetex": True}):
+        status, _, err = run("--training-epochs", 0)
+    assert status == 1 and err.count("\n") == 1 and os.listdir() == []
+    assert err.startswith(f"{script.__name__}.py: error: {script.__name__}.png: ") and "latex" in err
+    monkeypatch.setattr(script, "draw", lambda *results: plt.imshow([[0]], interpolation="none such"))
+    status, _, err = run("--training-epochs", 0)
+    assert status == 1 and err.count("\n") == 1 and f"error: {script.__name__}.png: 'none such' is not" in err
+
+
+@pytest.mark.parametrize("script", [encoder_2d], indirect=True)
+def test_a_name_that_stdout_cannot_express(script, small_data, tmp_path):
+    process = start(script, "--data-dir", small_data, "--training-epochs", 0, "--output", "\u00fc.png", cwd=tmp_path,
+                    env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    out, err = process.communicate()
+    assert process.returncode == 0 and own_lines(err) == [] and out.endswith("\nSaved \\xfc.png\n")
+    assert os.listdir(tmp_path) == ["\u00fc.png"]
+
+
+def test_figures_do_not_pile_up_but_a_notebook_shows_them(script, run, monkeypatch):
+    run("--training-epochs", 0)
+    assert plt.get_fignums() == []
+    shown = []
+    monkeypatch.setattr(plt, "get_backend", lambda: "module://matplotlib_inline.backend_inline")
+    monkeypatch.setattr(plt, "switch_backend", lambda name: None)
+    monkeypatch.setattr(plt, "show", lambda: shown.append(plt.gcf()))
+    run("--training-epochs", 0)
+    assert len(shown) == 1 and plt.get_fignums() == [shown[0].number]
