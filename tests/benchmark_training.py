@@ -2,8 +2,8 @@
 
 In each round every way trains one epoch, one after the other in the same process, after a first round that isn't
 counted. Keras' fit, which sets itself up anew in each call, trains two, of which the second is timed. The ratios are
-medians over the rounds of the script's time by the other's in the same round. Then each script runs once as a user
-starts it, with a clock at its parts. Takes under three minutes on two cores.
+medians over the rounds of the script's time by the other's in the same round. Then each script runs as a user starts
+it, whole and with flags that leave the training out. Takes about five minutes on two cores.
 """
 import argparse
 import contextlib
@@ -49,7 +49,7 @@ def script_epoch(script, mnist):
 
     def epoch():
         with contextlib.redirect_stdout(None):
-            script.run_training(sess, network, mnist, args, save=lambda epochs: None, first_epoch=0)
+            script.run_training(sess, network, mnist, args, 0, lambda epochs: None, lambda epochs, cost: None)
     return timed(epoch)
 
 
@@ -112,36 +112,11 @@ def matmul_epoch(script, mnist):
     return timed(epoch)
 
 
-# A script's default run in a process of its own, with a clock at the import and at the functions that main calls.
-WHOLE_RUN = """
-import importlib, sys, time
-
-def clocked(function):
-    def run(*args):
-        start = time.perf_counter()
-        result = function(*args)
-        print("seconds", time.perf_counter() - start)
-        return result
-    return run
-
-script = clocked(importlib.import_module)(sys.argv.pop(1))
-for name in ("read_data", "build_network", "run_training", "draw", "save_picture"):
-    setattr(script, name, clocked(getattr(script, name)))
-script.main()
-"""
-
-
-def whole_run(script):
-    """Return the seconds of a default run: import, reading, graph, training, drawing, the rest, and all of it."""
+def process_seconds(command):
+    """Return the seconds that a command takes, from its start to its end, in a directory of its own."""
     with tempfile.TemporaryDirectory() as directory:
-        start = time.perf_counter()
-        run = subprocess.run([sys.executable, "-c", WHOLE_RUN, script.__name__, "--output", f"{directory}/picture.png"],
-                             cwd=Path(script.__file__).parent, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                             text=True, check=True)
-        whole = time.perf_counter() - start
-    seconds = [float(line.split()[1]) for line in run.stdout.splitlines() if line.startswith("seconds ")]
-    parts = [*seconds[:4], sum(seconds[4:])]  # draw and save_picture make one part
-    return [*parts, whole - sum(parts), whole]
+        return timed(lambda: subprocess.run(command, cwd=directory, check=True, stdout=subprocess.DEVNULL,
+                                            stderr=subprocess.DEVNULL))()
 
 
 def main(argv=None):
@@ -175,10 +150,22 @@ def main(argv=None):
         for way, values in times.items():
             print(f"| `{script.__name__}.py` | {way} | {np.median(values):.2f} s | {min(values):.2f} to "
                   f"{max(values):.2f} s | {np.median(own / values):.2f} |", flush=True)
-    print("\n| a default run of | import | reading | graph | training | drawing | the rest | whole |\n"
-          "|---|---|---|---|---|---|---|---|")
+    print("\n| as a process | median | shortest to longest | ÷ the bare import |\n|---|---|---|---|")
+    commands = {"the bare import": [sys.executable, "-c", "import matplotlib.pyplot, numpy, tensorflow.compat.v1"]}
     for script in (autoencoder_recon, encoder_2d):
-        print(f"| `{script.__name__}.py` | " + " | ".join(f"{seconds:.1f} s" for seconds in whole_run(script)) + " |")
+        for flags in ("--help", "--training-epochs 0", ""):
+            commands[f"`{script.__name__}.py {flags}`".replace(" `", "`")] = [
+                sys.executable, script.__file__, *flags.split()]
+    for command in commands.values():
+        process_seconds(command)  # once, so that all files have been read
+    times = {name: [] for name in commands}
+    for _ in range(args.rounds):
+        for name, command in commands.items():
+            times[name].append(process_seconds(command))
+    bare = np.array(times["the bare import"])
+    for name, values in times.items():
+        print(f"| {name} | {np.median(values):.1f} s | {min(values):.1f} to {max(values):.1f} s | "
+              f"{np.median(values / bare):.2f} |")
 
 
 if __name__ == "__main__":

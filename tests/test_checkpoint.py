@@ -300,7 +300,7 @@ def test_cost_that_overflows(script, run, tmp_path):
 
 @pytest.mark.parametrize("script", [autoencoder_recon], indirect=True)
 def test_full_disk(script, run, small_data, tmp_path):
-    """As a process meets it that may not write so large a file. What is saved stays, and training goes on from there."""
+    """As a process meets it that may not write so large a file: what is saved stays, and training goes on from it."""
     _, expected, _ = run("--training-epochs", 1)
     run("--training-epochs", 0, "--checkpoint-dir", "c")
     before = snapshot(tmp_path / "c")

@@ -191,12 +191,15 @@ def test_mutated_files(tmp_path):
         if what == "swapped":
             shutil.copy(good / rng.choice(names), path)
         elif what == "header":
-            at = rng.randrange(16)
-            damage(path, lambda b: b[:at] + rng.randbytes(1) + b[at + 1:])
+            data = bytearray(path.read_bytes())
+            data[rng.randrange(16)] = rng.randrange(256)
+            path.write_bytes(data)
         elif not packed:
-            damage(path, lambda b: mutate(rng, b)[1])
-        if packed:
-            repack(bad, path.name, lambda b: mutate(rng, b)[1] if what == "mutated" else b)
+            damage(path, lambda data: mutate(rng, data)[1])
+        if packed and what == "mutated":
+            repack(bad, path.name, lambda data: mutate(rng, data)[1])
+        elif packed:
+            repack(bad, path.name)
         arrays = read_or_refuse(bad)
         if arrays is None:
             refused += 1

@@ -119,7 +119,7 @@ def test_mathematics(script, session, mnist):
     for v in variables.values():
         session.run(v.assign(v * 0.1))
     values = {name: v.astype(np.float64) for name, v in session.run(variables).items()}
-    moments = {name: (0.0, 0.0) for name in values}
+    moments = dict.fromkeys(values, (0.0, 0.0))
 
     for step in (1, 2):
         x = mnist.train.images[step * 100:][:32]
@@ -148,8 +148,8 @@ def test_bottleneck_alone_is_linear(script, session, mnist):
     network = script.build_network()
     session.run(tf.global_variables_initializer())
     code, y_pred = session.run([network.encoder_op, network.y_pred], feed_dict={network.X: mnist.test.images[:100]})
-    assert 0 <= y_pred.min() and y_pred.max() <= 1
-    inside = 0 <= code.min() and code.max() <= 1
+    assert y_pred.min() >= 0 and y_pred.max() <= 1
+    inside = code.min() >= 0 and code.max() <= 1
     assert inside == (script is autoencoder_recon)
 
 
