@@ -8,12 +8,13 @@ import re
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
 from typing import NamedTuple
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what TensorFlow's C++ parts say at import; set it to see that
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # hides what TensorFlow logs in C++; set it to 0 to see that
 if __name__ == "__main__":
-    gc.disable()  # Python's collector, until the last lines: TensorFlow is imported half a second sooner
+    gc.disable()  # no garbage collection until the end of this file: the imports take half a second less
 
 import tensorflow.compat.v1 as tf
 import numpy as np
@@ -24,36 +25,35 @@ learning_rate = 0.01
 training_epochs = 10
 batch_size = 256
 display_step = 1
-
 n_input = 784  # pixels of an image, 28 x 28
 n_hidden_1 = 128  # units of the encoder's layers; the output of the last is the code
 n_hidden_2 = 64
 n_hidden_3 = 10
-n_hidden_4 = 2
+n_hidden_4 = 2  # draw() shows two
 
 
 class Network(NamedTuple):
-    """What a program feeds and runs in a graph made by build_network."""
+    """The tensors to feed and to run in a graph made by build_network, and its training step."""
     X: tf.Tensor  # float32 (n, 784): images in [0, 1]
     encoder_op: tf.Tensor  # float32 (n, 2): their codes, without bounds
     y_pred: tf.Tensor  # float32 (n, 784): their reconstructions, in [0, 1]
-    cost: tf.Tensor  # float32 (): mean squared error per pixel
+    cost: tf.Tensor  # float32, a scalar: mean squared error of a pixel
     optimizer: tf.Operation  # one training step
 
 
 def build_network(learning_rate=learning_rate, seed=0, init="normal"):
     """Add the article's network to the default graph and return its Network.
 
-    learning_rate: Adam's, above 0. seed: 0 to 2**31 - 2, chooses the initial weights and biases; it repeats them
-    only in a graph that was empty before. init: "normal", the article's, or "xavier", the rule of Glorot & Bengio
-    (2010) for sigmoid units. The variables are named by their keys below: weights/encoder_h1, biases/encoder_b1, ...
+    learning_rate: Adam's, above 0. seed: 0 to 2**31 - 2; the same seed gives the same initial weights and biases if
+    the graph was empty before. init: "normal", the article's, or "xavier", the rule of Glorot & Bengio (2010) for
+    sigmoid units. TensorBoard and checkpoints name the variables by their keys: weights/encoder_h1, biases/encoder_b1.
     """
     tf.set_random_seed(seed)
     X = tf.placeholder("float", [None, n_input], name="X")
 
     initial_weight, initial_bias = {
         "normal": (tf.truncated_normal, tf.random_normal),  # the article's
-        "xavier": (tf.variance_scaling_initializer(16, "fan_avg", "uniform"), tf.zeros),  # +-4 sqrt(6 / (in + out))
+        "xavier": (tf.variance_scaling_initializer(4**2, "fan_avg", "uniform"), tf.zeros),  # +-4 sqrt(6 / (in + out))
     }[init]
     with tf.name_scope("weights"):
         weights = {
@@ -101,7 +101,7 @@ def build_network(learning_rate=learning_rate, seed=0, init="normal"):
     y_true = X
 
     with tf.name_scope("cost"):
-        # The article's tf.reduce_mean(tf.pow(y_true - y_pred, 2)) in less time: the same weights to the last bit.
+        # tf.reduce_mean(tf.pow(y_true - y_pred, 2)), from half the sum of squares: faster, and trains to the same bits.
         cost = tf.nn.l2_loss(y_true - y_pred) * (2 / tf.cast(tf.size(X), tf.float32))
     with tf.name_scope("training"):
         optimizer = tf.train.AdamOptimizer(learning_rate).minimize(cost)
@@ -109,18 +109,18 @@ def build_network(learning_rate=learning_rate, seed=0, init="normal"):
 
 
 def run_training(sess, network, mnist, args, first_epoch, save, log):
-    """Train as the article does, from `first_epoch` trained epochs; call save(epochs) and log(epochs, cost) after each.
+    """Train as the article does. first_epoch: how many epochs are trained already. save, log: called after each epoch.
 
     Raises FloatingPointError where training has diverged: the cost is infinite or not a number.
     """
     X, optimizer, cost = network.X, network.optimizer, network.cost
     total_batch = int(mnist.train.num_examples / args.batch_size)
-    mnist.train.skip(first_epoch * total_batch * args.batch_size)
+    mnist.train.skip(first_epoch * total_batch * args.batch_size)  # the images that those epochs have used
     for epoch in range(first_epoch, args.training_epochs):
         for i in range(total_batch):
             batch_xs, batch_ys = mnist.train.next_batch(args.batch_size)
             _, c = sess.run([optimizer, cost], feed_dict={X: batch_xs})
-        # c is from before the last step; what that one did must be known before it is saved.
+        # c was computed before the last step. The weights after it must not be saved if they have diverged.
         if not np.isfinite(c + sess.run(cost, feed_dict={X: batch_xs})):
             raise FloatingPointError(f"--learning-rate {args.learning_rate}: cost not finite after epoch {epoch + 1}")
         if epoch % args.display_step == 0:
@@ -147,12 +147,12 @@ def main(argv=None):
     config = tf.ConfigProto(gpu_options=tf.GPUOptions(allow_growth=True))  # no more of a GPU than is used
     with one_line_errors(parser, args), tf.Graph().as_default(), tf.Session(config=config) as sess:
         mnist = input_data.read_data_sets(args.data_dir, one_hot=False, seed=args.seed)
-        check_flags(parser, args, batch_size=mnist.train.num_examples)
+        check_flags(parser, args, {"--batch-size": mnist.train.num_examples})
 
         network = build_network(args.learning_rate, args.seed, args.init)
         init = tf.global_variables_initializer()
         sess.run(init)
-        with only_run_in(parser, args.checkpoint_dir):
+        with locked(parser, args.checkpoint_dir):
             first_epoch, save = open_checkpoints(parser, args, sess, mnist)
             log = open_log(args, sess, network, mnist, first_epoch)
             run_training(sess, network, mnist, args, first_epoch, save, log)
@@ -163,15 +163,15 @@ def main(argv=None):
             draw(encoder_result, mnist.test.labels)
 
 
-# From here on: what the article leaves out (flags, errors, checkpoints, logs, files). Both scripts have the same text.
+# From here on, with the same text in the other script: what the article leaves out (flags, errors, checkpoints, logs).
 def in_range(kind, low, high=10**9):
-    """Return an argparse type for an int or a float (`kind`) from `low` to `high`."""
+    """Return an argparse type for an int or a float (`kind`) from `low` to `high`, both included."""
     def parse(text):
         value = kind(text)
         if not low <= value <= high:
             raise argparse.ArgumentTypeError(f"{text} is not from {low} to {high}")
         return value
-    parse.__name__ = kind.__name__  # for argparse's words about what is no number at all
+    parse.__name__ = kind.__name__  # argparse's message has it: invalid int value
     return parse
 
 
@@ -213,32 +213,33 @@ def one_line_errors(parser, args):
     except OSError as err:
         if not err.filename:
             sys.stdout = None  # it is stdout that failed; Python would flush it again at exit
-        parser.exit(1, f"{parser.prog}: error: {err.filename or 'stdout'}: {' '.join(err.strerror.split())}\n")
+        why = " ".join(str(err.strerror or err).split())
+        parser.exit(1, f"{parser.prog}: error: {err.filename or 'stdout'}: {why}\n")
     except MemoryError:
         parser.exit(1, f"{parser.prog}: error: not enough memory\n")
     except (FloatingPointError, tf.errors.OpError) as err:
-        # TensorFlow tells what happened in the line after the one that names the graph's node.
+        # TensorFlow's messages have lines about the graph, "Node: 'save/SaveV2'", and then one with what happened.
         why = re.sub(r"(?s).*\nNode: [^\n]*\n|\n.*", "", str(err))
         parser.exit(1, f"{parser.prog}: error: {why}\n")
     finally:
         tf.get_logger().setLevel(level)
 
 
-def check_flags(parser, args, **images):
-    """End the program with status 2 if a flag can't be met, and make the directories of those that can.
+def check_flags(parser, args, images):
+    """End the program with status 2 if a flag can't be met; make the directories of --checkpoint-dir and --log-dir.
 
-    images: by the name of each flag that counts images, how many there are.
+    images: how many there are, by the flag that must not ask for more.
     """
-    for name, n in images.items():
-        if getattr(args, name) > n:
-            flag = "--" + name.replace("_", "-")
-            parser.error(f"argument {flag}: {getattr(args, name)} is more than the {n} images there are")
+    for flag, n in images.items():
+        asked = getattr(args, flag[2:].replace("-", "_"))
+        if asked > n:
+            parser.error(f"argument {flag}: {asked} is more than the {n} images there are")
     formats = set(plt.Figure().canvas.get_supported_filetypes()) - {"pgf"}  # which needs LaTeX
     target = written_file(args.output)
     if args.output.suffix[1:].lower() not in formats or os.path.exists(target) and not os.path.isfile(target):
         parser.error(f"argument --output: {args.output} is not the name of a .{', .'.join(sorted(formats))} file")
     try:
-        plt.switch_backend(plt.get_backend())
+        plt.switch_backend(plt.get_backend())  # loads it now, before training
     except ImportError as err:
         parser.error(f"Matplotlib's backend: {err}")
     if args.checkpoint_dir and re.search(r"[*?[\\]", args.checkpoint_dir.as_posix()):
@@ -251,7 +252,8 @@ def check_flags(parser, args, **images):
                 path.mkdir(parents=True, exist_ok=True)
             if path:
                 tempfile.TemporaryFile(dir=path).close()  # only a file that is made shows that one can be
-            if flag == "--output" and not os.path.isfile(path := target):
+            if flag == "--output" and not os.path.isfile(target):
+                path = target  # the directory is good; is the name, too?
                 path.open("x").close()
                 path.unlink()
         except (OSError, UnicodeEncodeError) as err:
@@ -269,8 +271,8 @@ def last_checkpoint(directory):
 
 
 @contextlib.contextmanager
-def only_run_in(parser, directory):
-    """Lock `directory`, if it is not None, while the block runs; status 2 if another run has locked it."""
+def locked(parser, directory):
+    """Lock `directory`, if it is not None, while the block runs. End with status 2 if another run has locked it."""
     with contextlib.ExitStack() as stack:
         # Windows has no fcntl, and some network file systems have no locks: there the script runs without one.
         with contextlib.suppress(ImportError, OSError):
@@ -288,7 +290,7 @@ def only_run_in(parser, directory):
 def open_checkpoints(parser, args, sess, mnist):
     """Load the last checkpoint in --checkpoint-dir into `sess`, or save a first one there.
 
-    Return how many epochs that is trained, and a function save(epochs), which replaces it.
+    Return how many epochs that is trained, and a function save(epochs), which puts another in its place.
     """
     if not args.checkpoint_dir:
         return 0, lambda epochs: None
@@ -297,25 +299,27 @@ def open_checkpoints(parser, args, sess, mnist):
     settings = tf.Variable(f"{now} data {data}", trainable=False, name="settings")
     sess.run(settings.initializer)
     saver = tf.train.Saver(max_to_keep=None, save_relative_paths=True)
-    name = Path(__file__).stem
+    prefix = args.checkpoint_dir / Path(__file__).stem
 
     def save(epochs):
-        last = saver.save(sess, str(args.checkpoint_dir / name), epochs, write_meta_graph=False)
-        remove_leftovers(args.checkpoint_dir, name, last)
+        # The file `checkpoint` names the new one only when it is whole, and only then the one before is removed.
+        remove_leftovers(prefix, saver.save(sess, str(prefix), global_step=epochs, write_meta_graph=False))
 
     state = args.checkpoint_dir / "checkpoint"
-    if not state.exists() and not any(args.checkpoint_dir.glob(f"{name}-[1-9]*")):
+    if not state.exists() and not any(args.checkpoint_dir.glob(f"{prefix.name}-[1-9]*")):
         save(0)
         return 0, save
     last, epochs = last_checkpoint(args.checkpoint_dir)
+    if not last:
+        parser.error(f"{state}: missing, damaged or not whole")
     try:
         shapes = tf.train.load_checkpoint(last).get_variable_to_shape_map()
         if shapes != {v.op.name: v.shape.as_list() for v in tf.global_variables()}:
             parser.error(f"{last}: the checkpoint of another network")
         saver.restore(sess, last)
-    except (TypeError, tf.errors.OpError, ValueError):  # TypeError: there is no last one
-        parser.error(f"{last or state}: missing, damaged or not whole")
-    remove_leftovers(args.checkpoint_dir, name, last)
+    except (tf.errors.OpError, ValueError):
+        parser.error(f"{last}: missing, damaged or not whole")
+    remove_leftovers(prefix, last)
 
     begun, _, begun_data = sess.run(settings).decode().partition(" data ")
     print(f"{parser.prog}: {'going on' if epochs < args.training_epochs else 'nothing left to train'} after epoch "
@@ -324,16 +328,16 @@ def open_checkpoints(parser, args, sess, mnist):
     return epochs, save
 
 
-def remove_leftovers(directory, name, last):
-    """Remove the script's checkpoints from `directory`, parts that a kill left included, except `last`."""
-    parts = name + r"-\d+\.(index|data-00000-of-00001)(\.tempstate\d+)?|checkpoint\.tmp[0-9a-f]{32}"
-    for file in directory.iterdir():
+def remove_leftovers(prefix, last):
+    """Remove the checkpoints that begin with the Path `prefix`, half-written ones too, all but `last`."""
+    parts = re.escape(prefix.name) + r"-\d+\.(index|data-00000-of-00001)(\.tempstate\d+)?|checkpoint\.tmp[0-9a-f]{32}"
+    for file in prefix.parent.iterdir():
         if re.fullmatch(parts, file.name) and file.stem != Path(last).name:
             file.unlink()
 
 
 def open_log(args, sess, network, mnist, first_epoch):
-    """Write the graph to --log-dir, for TensorBoard; return a function log(epochs, cost), to add an epoch's costs."""
+    """Write the graph to --log-dir, for TensorBoard. Return a function log(epochs, cost), to add an epoch's costs."""
     if not args.log_dir:
         return lambda epochs, cost: None
     # Not with tf.summary.FileWriter: it writes in a thread, where what goes wrong ends in two tracebacks.
@@ -346,13 +350,15 @@ def open_log(args, sess, network, mnist, first_epoch):
 
     write(file_version="brain.Event:2")
     write(graph_def=sess.graph.as_graph_def(add_shapes=True).SerializeToString())
-    # TensorBoard drops what a killed run wrote of an epoch that is trained again.
+    # This makes TensorBoard drop what an earlier run in the same directory has logged from here on.
     write(step=first_epoch + 1, session_log=tf.SessionLog(status=tf.SessionLog.START))
 
     def log(epochs, cost):
-        costs = {"cost": cost, "validation_cost": sess.run(network.cost, {network.X: mnist.validation.images})}
-        write(step=epochs, summary=tf.Summary(
-            value=[tf.Summary.Value(tag=tag, simple_value=value) for tag, value in costs.items()]))
+        summary = tf.Summary()
+        summary.value.add(tag="cost", simple_value=cost)
+        validation_cost = sess.run(network.cost, feed_dict={network.X: mnist.validation.images})
+        summary.value.add(tag="validation_cost", simple_value=validation_cost)
+        write(step=epochs, summary=summary)
     return log
 
 
@@ -363,7 +369,7 @@ def written_file(output):
 
 @contextlib.contextmanager
 def saved_picture(output):
-    """Save what the block draws to the Path `output`, whole or not at all, and show it where there is a window."""
+    """Save what the block draws to the Path `output`, whole or not at all; say so; show it where there is a window."""
     target = written_file(output)
     part = target.with_name(f".{os.getpid()}.part")  # a short name: that of `output` may be as long as a name can be
     picture = io.BytesIO()
@@ -373,7 +379,10 @@ def saved_picture(output):
         part.write_bytes(picture.getvalue())
         part.replace(target)
     except Exception as err:  # Matplotlib raises all kinds: for more pixels than a format can hold, without LaTeX, ...
-        raise OSError(None, getattr(err, "strerror", None) or str(err), str(output)) from err
+        plt.close()
+        if traceback.extract_tb(err.__traceback__)[-1].filename == __file__:
+            raise  # a mistake in draw() itself: show where
+        raise OSError(None, getattr(err, "strerror", None) or str(err) or repr(err), str(output)) from err
     finally:
         part.unlink(missing_ok=True)
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"  # which may lack some characters of the name
@@ -386,6 +395,6 @@ def saved_picture(output):
 
 if __name__ == "__main__":
     if not gc.get_freeze_count():  # once is enough where a notebook runs the script again
-        gc.freeze()  # the collector passes over all that is imported: the process ends 0.7 seconds sooner
+        gc.freeze()  # garbage collection passes over all that is imported: the process ends 0.7 seconds sooner
     gc.enable()
     main()

@@ -35,8 +35,8 @@ class DataSet:
         self._pixels = pixels
         self.labels = labels
         self.num_examples = len(pixels)
-        self._position = 0  # examples of the endless stream of permutations that are drawn already
-        # Two permutations are in use while a batch lies across their seam.
+        self._position = 0  # how many examples have been drawn
+        # Permutation k, and the one before it, which a batch across their seam needs too.
         self._permutation = functools.lru_cache(maxsize=2)(
             # Not default_rng: NumPy promises the same permutations in all versions for RandomState alone.
             # And not self.num_examples: a set that refers to itself would wait in memory for Python's collector.
@@ -52,21 +52,21 @@ class DataSet:
         The batches are cut from permutations of the set, one following on the other, so that each example
         comes up once in each permutation. Permutation k depends on the seed and on k alone.
         """
-        chosen = []
-        while batch_size > 0:
+        parts, missing = [], batch_size
+        while missing > 0:
             k, start = divmod(self._position, self.num_examples)
-            chosen.append(self._permutation(k)[start:start + batch_size])
-            batch_size -= len(chosen[-1])
-            self._position += len(chosen[-1])
-        chosen = np.concatenate(chosen)
-        return scale(self._pixels.take(chosen, axis=0)), self.labels.take(chosen, axis=0)  # faster than by an index
+            parts.append(self._permutation(k)[start:start + missing])
+            missing -= len(parts[-1])
+            self._position += len(parts[-1])
+        chosen = np.concatenate(parts)
+        return scale(self._pixels.take(chosen, axis=0)), self.labels.take(chosen, axis=0)  # faster than by [chosen]
 
     def checksum(self):
         """Return the CRC-32 of the pixels and the labels, an int: a set of other examples has another."""
         return zlib.crc32(self.labels, zlib.crc32(self._pixels))
 
     def skip(self, num_examples):
-        """Go on as if `num_examples` more had been drawn, at no cost: for a run that is taken up again."""
+        """Go on as if `num_examples` more had been drawn, without drawing them: for a run that is taken up again."""
         self._position += num_examples
 
 

@@ -14,7 +14,7 @@ import encoder_2d
 @pytest.mark.parametrize("n, bands, columns", [(1, 1, 1), (10, 1, 10), (20, 1, 20), (45, 3, 20)])
 def test_reconstruction_picture(n, bands, columns, mnist):
     images, results = mnist.test.images[:n], mnist.test.images[100:][:n]
-    autoencoder_recon.draw(results, images)
+    autoencoder_recon.draw(images, results)
     axes = np.reshape(plt.gcf().axes, (bands, 2, columns))
     for i in range(n):
         for row, expected in enumerate([images, results]):
@@ -100,6 +100,7 @@ def test_what_matplotlib_raises_is_one_line(script, run, monkeypatch):
     monkeypatch.setattr(script, "draw", lambda *results: plt.imshow([[0]], interpolation="none such"))
     status, _, err = run("--training-epochs", 0)
     assert status == 1 and err.count("\n") == 1 and f"error: {script.__name__}.png: 'none such' is not" in err
+    assert plt.get_fignums() == []
 
 
 @pytest.mark.parametrize("script", [encoder_2d], indirect=True)

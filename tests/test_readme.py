@@ -11,7 +11,7 @@ import encoder_2d
 def test_readme_snippet(small_data, tmp_path):
     """The README's program runs as it stands there, in another process, beside the scripts."""
     readme = (ROOT / "README.md").read_text()
-    (snippet,) = re.findall(r"```python\n(import tensorflow.*?)```", readme, re.S)
+    (snippet,) = re.findall(r"```python\n(import encoder_2d.*?)```", readme, re.S)
     for name in ("encoder_2d.py", "mnist_data"):
         (tmp_path / name).symlink_to(ROOT / name)
     encoder_2d.main(["--data-dir", str(small_data), "--training-epochs", "1", "--output", str(tmp_path / "a.png"),
