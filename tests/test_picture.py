@@ -103,6 +103,16 @@ def test_what_matplotlib_raises_is_one_line(script, run, monkeypatch):
     assert plt.get_fignums() == []
 
 
+def test_a_mistake_in_draw_keeps_its_traceback(script, run, monkeypatch):
+    """Whoever changes draw() wants to know where."""
+    namespace = {}
+    exec(compile("def draw(*results): [][0]", script.__file__, "exec"), namespace)
+    monkeypatch.setattr(script, "draw", namespace["draw"])
+    with pytest.raises(IndexError):
+        run("--training-epochs", 0)
+    assert os.listdir() == []
+
+
 @pytest.mark.parametrize("script", [encoder_2d], indirect=True)
 def test_a_name_that_stdout_cannot_express(script, small_data, tmp_path):
     process = start(script, "--data-dir", small_data, "--training-epochs", 0, "--output", "\u00fc.png", cwd=tmp_path,
