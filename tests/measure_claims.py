@@ -211,7 +211,7 @@ def draw_training(panels, path):
             ax.axhline(value, color="black", linestyle=style, label=label)
         ax.set(title=name, xlabel="epochs", ylabel="mean squared error, held-out images", yscale="log")
         ax.yaxis.set_major_formatter("{x:g}")
-        ax.yaxis.set_minor_formatter(lambda x, _: f"{x:g}" if f"{x:e}"[0] in "2345" else "")
+        ax.yaxis.set_minor_formatter(lambda x, _: f"{x:g}" if f"{x:e}"[0] in "23456" else "")
         ax.legend()
     plt.savefig(path)
 

@@ -212,8 +212,10 @@ def test_killed_in_saving_the_untrained_network(run, script, tmp_path):
 
 def test_ctrl_c(small_data, tmp_path):
     flags = ["--data-dir", small_data, "--training-epochs", 10**6]
-    processes = [start(autoencoder_recon, *flags, "--checkpoint-dir", tmp_path / "c", cwd=tmp_path),
-                 start(encoder_2d, *flags, cwd=tmp_path)]
+    # What was started in the background of a shell may be deaf to Ctrl-C, and so are its children.
+    hears = dict(cwd=tmp_path, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    processes = [start(autoencoder_recon, *flags, "--checkpoint-dir", tmp_path / "c", **hears),
+                 start(encoder_2d, *flags, **hears)]
     lines = []
     for process in processes:
         for _ in range(3):
