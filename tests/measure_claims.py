@@ -1,8 +1,8 @@
 """Measures the article's claims: trains both scripts, and networks of other depths, over seeds and both --init.
 
 Writes claims.md (two tables), training.png, reconstructions.png and codes.png to --output-dir. With the defaults it
-trains for an hour to an hour and a half on two cores; stderr shows how far it is. Each run is kept in --runs-dir (0.6 GB in all), and
-the program, started again, goes on from what is there.
+trains for an hour to an hour and a half on two cores; stderr shows how far it is. Each run is kept in --runs-dir
+(0.6 GB in all), and the program, started again, goes on from what is there.
 """
 import argparse
 import contextlib
