@@ -256,14 +256,15 @@ def main(argv=None):
     mnist = input_data.read_data_sets(args.data_dir)
     images, labels = mnist.test.images, mnist.test.labels
     pca, pca_mse = {}, {}
-    mean, axes = fit_pca(mnist.train.images, autoencoder_recon.n_hidden_2)
-    for script in (autoencoder_recon, encoder_2d):
+    scripts = (autoencoder_recon, encoder_2d)
+    mean, axes = fit_pca(mnist.train.images, max(encoder_units(script)[-1] for script in scripts))
+    for script in scripts:
         pca[script] = mean, axes[:, :encoder_units(script)[-1]]  # the first axes are the same, however many are wanted
         pca_mse[script] = np.mean((images - pca_reconstructions(pca[script], images)) ** 2)
     mean_mse = np.mean((images - mean) ** 2)
 
     own = [Run(script, encoder_units(script), init, script.learning_rate, seed)
-           for script in (autoencoder_recon, encoder_2d) for init in INITS for seed in args.seeds]
+           for script in scripts for init in INITS for seed in args.seeds]
     deeper = [Run(autoencoder_recon, n_hidden, init, autoencoder_recon.learning_rate, seed)
               for n_hidden in DEPTHS for init in INITS for seed in args.seeds]
     slower = [Run(autoencoder_recon, n_hidden, "xavier", rate, seed)
@@ -294,11 +295,11 @@ def main(argv=None):
 
     row('"a high degree of restoration"', f"`autoencoder_recon.py`, test MSE after {first} epochs",
         costs(autoencoder_recon, first), 4, f"always the mean image: {mean_mse:.4f}")
-    for script in (autoencoder_recon, encoder_2d):
+    for script in scripts:
         for epochs in all_epochs:
             row('more training cycles, "a better reduction"', f"`{script.__name__}.py`, test MSE after {epochs} epochs",
                 costs(script, epochs), 4, "")
-    for script in (autoencoder_recon, encoder_2d):
+    for script in scripts:
         row('"the principle is similar to PCA"', f"`{script.__name__}.py`, test MSE after {first} epochs",
             costs(script, first), 4, f"PCA, {pca[script][1].shape[1]} components: {pca_mse[script]:.4f}")
     codes = {init: select("codes", encoder_2d, init, first) for init in INITS}
@@ -323,7 +324,7 @@ def main(argv=None):
 
     held_out = mnist.validation.images
     panels = {}
-    for script in (autoencoder_recon, encoder_2d):
+    for script in scripts:
         curves = {label: np.array([validation_costs(runs_dir / str(run), last) for run in own
                                    if run.script is script and run.init == init]) for init, label in INITS.items()}
         panels[f"{script.__name__}.py"] = curves, {
