@@ -1,60 +1,43 @@
 """Trains the article's 784-128-64-10-2 encoder on MNIST and draws the test set as points, coloured by digit."""
 import argparse
-import contextlib
 import gc
-import io
 import os
-import re
 import sys
-import tempfile
-import time
-import traceback
+import threading
 from pathlib import Path
-from typing import NamedTuple
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # hides what TensorFlow logs in C++; set it to 0 to see that
-if __name__ == "__main__":
-    gc.disable()  # no garbage collection until the end of this file: the imports take half a second less
-
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # hides what TensorFlow logs in C++; 0 shows it
 import tensorflow.compat.v1 as tf
 import numpy as np
 import matplotlib.pyplot as plt
+from matplotlib.patheffects import withStroke
 from mnist_data import input_data
 
 learning_rate = 0.01
 training_epochs = 10
-batch_size = 256
-display_step = 1
+batch_size = 256  # images in a training step
+display_step = 1  # epochs from one printed cost to the next
 n_input = 784  # pixels of an image, 28 x 28
 n_hidden_1 = 128  # units of the encoder's layers; the output of the last is the code
 n_hidden_2 = 64
 n_hidden_3 = 10
-n_hidden_4 = 2  # draw() shows two
+n_hidden_4 = 2  # draw() shows the first two
 
 
-class Network(NamedTuple):
-    """The tensors to feed and to run in a graph made by build_network, and its training step."""
-    X: tf.Tensor  # float32 (n, 784): images in [0, 1]
-    encoder_op: tf.Tensor  # float32 (n, 2): their codes, without bounds
-    y_pred: tf.Tensor  # float32 (n, 784): their reconstructions, in [0, 1]
-    cost: tf.Tensor  # float32, a scalar: mean squared error of a pixel
-    optimizer: tf.Operation  # one training step
+def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
+    """Add the article's network to the default graph. Return X, encoder_op, y_pred, cost, optimizer.
 
-
-def build_network(learning_rate=learning_rate, seed=0, init="normal"):
-    """Add the article's network to the default graph and return its Network.
-
-    learning_rate: Adam's, above 0. seed: 0 to 2**31 - 2; the same seed gives the same initial weights and biases if
-    the graph was empty before. init: "normal", the article's, or "xavier", the rule of Glorot & Bengio (2010) for
-    sigmoid units. TensorBoard and checkpoints name the variables by their keys: weights/encoder_h1, biases/encoder_b1.
+    learning_rate: above 0. seed: 0 to 2**31 - 2; the same one gives the same initial values if the graph was empty.
+    initializer: "normal", the article's, or "xavier", Glorot & Bengio's (2010) for sigmoid units.
+    X and y_pred: float32 (n, 784) in [0, 1]. encoder_op: float32 (n, 2), without bounds. cost: mean squared error.
     """
     tf.set_random_seed(seed)
-    X = tf.placeholder("float", [None, n_input], name="X")
-
+    X = tf.placeholder("float", [None, n_input], name="X")  # only the pictures: their labels are not needed to train
     initial_weight, initial_bias = {
-        "normal": (tf.truncated_normal, tf.random_normal),  # the article's
+        "normal": (tf.truncated_normal, tf.random_normal),
         "xavier": (tf.variance_scaling_initializer(4**2, "fan_avg", "uniform"), tf.zeros),  # +-4 sqrt(6 / (in + out))
-    }[init]
+    }[initializer]
+    # A layer's weights are a matrix of its inputs x its units. The decoder has the encoder's sizes in reverse.
     with tf.name_scope("weights"):
         weights = {
             "encoder_h1": tf.Variable(initial_weight([n_input, n_hidden_1]), name="encoder_h1"),
@@ -78,15 +61,17 @@ def build_network(learning_rate=learning_rate, seed=0, init="normal"):
             "decoder_b4": tf.Variable(initial_bias([n_input]), name="decoder_b4"),
         }
 
+    # Each layer is xW + b, put through a sigmoid.
     def encoder(x):
         with tf.name_scope("encoder"):
             layer_1 = tf.nn.sigmoid(tf.add(tf.matmul(x, weights["encoder_h1"]), biases["encoder_b1"]))
             layer_2 = tf.nn.sigmoid(tf.add(tf.matmul(layer_1, weights["encoder_h2"]), biases["encoder_b2"]))
             layer_3 = tf.nn.sigmoid(tf.add(tf.matmul(layer_2, weights["encoder_h3"]), biases["encoder_b3"]))
-            # No activation here, so that a code may lie anywhere in the plane.
+            # No sigmoid here, so that a code may lie anywhere in the plane.
             layer_4 = tf.add(tf.matmul(layer_3, weights["encoder_h4"]), biases["encoder_b4"])
         return layer_4
 
+    # The decoder mirrors the encoder, from a code back to 784 pixels.
     def decoder(x):
         with tf.name_scope("decoder"):
             layer_1 = tf.nn.sigmoid(tf.add(tf.matmul(x, weights["decoder_h1"]), biases["decoder_b1"]))
@@ -97,90 +82,105 @@ def build_network(learning_rate=learning_rate, seed=0, init="normal"):
 
     encoder_op = encoder(X)
     decoder_op = decoder(encoder_op)
-    y_pred = decoder_op
-    y_true = X
-
+    y_pred = decoder_op  # the prediction
+    y_true = X  # and what it should be: the picture itself
     with tf.name_scope("cost"):
-        # tf.reduce_mean(tf.pow(y_true - y_pred, 2)), from half the sum of squares: faster, and trains to the same bits.
+        # tf.reduce_mean(tf.pow(y_true - y_pred, 2)) by way of half the sum of squares: the same weights, in less time.
         cost = tf.nn.l2_loss(y_true - y_pred) * (2 / tf.cast(tf.size(X), tf.float32))
     with tf.name_scope("training"):
         optimizer = tf.train.AdamOptimizer(learning_rate).minimize(cost)
-    return Network(X, encoder_op, y_pred, cost, optimizer)
-
-
-def run_training(sess, network, mnist, args, first_epoch, save, log):
-    """Train as the article does. first_epoch: how many epochs are trained already. save, log: called after each epoch.
-
-    Raises FloatingPointError where training has diverged: the cost is infinite or not a number.
-    """
-    X, optimizer, cost = network.X, network.optimizer, network.cost
-    total_batch = int(mnist.train.num_examples / args.batch_size)
-    mnist.train.skip(first_epoch * total_batch * args.batch_size)  # the images that those epochs have used
-    for epoch in range(first_epoch, args.training_epochs):
-        for i in range(total_batch):
-            batch_xs, batch_ys = mnist.train.next_batch(args.batch_size)
-            _, c = sess.run([optimizer, cost], feed_dict={X: batch_xs})
-        # c was computed before the last step. The weights after it must not be saved if they have diverged.
-        if not np.isfinite(c + sess.run(cost, feed_dict={X: batch_xs})):
-            raise FloatingPointError(f"--learning-rate {args.learning_rate}: cost not finite after epoch {epoch + 1}")
-        if epoch % args.display_step == 0:
-            print("Epoch:", "%04d" % (epoch + 1), "cost=", "{:.9f}".format(c), flush=True)
-        save(epoch + 1)
-        log(epoch + 1, c)
-    print("Optimization Finished!", flush=True)
+    return X, encoder_op, y_pred, cost, optimizer
 
 
 def draw(encoder_result, labels):
     """Draw codes, float (n, 2), as points in the colour of their labels, integers (n,) from 0 to 9."""
     plt.figure(figsize=(8, 6.5), layout="constrained")
+    plt.axes(xlabel="encoder_result[:, 0]", ylabel="encoder_result[:, 1]")
     plt.scatter(encoder_result[:, 0], encoder_result[:, 1], c=labels,
-                cmap="tab10", vmin=-0.5, vmax=9.5, s=3, linewidths=0)
+                cmap="tab10", vmin=-0.5, vmax=9.5, s=4, linewidths=0)
     plt.colorbar(ticks=range(10), label="digit")
-    plt.xlabel("encoder_result[:, 0]")
-    plt.ylabel("encoder_result[:, 1]")
+    for digit in np.unique(labels):  # at the median of its codes, as not everyone can tell ten colours apart
+        plt.text(*np.median(encoder_result[labels == digit, :2], axis=0), digit, weight="bold",
+                 ha="center", va="center", path_effects=[withStroke(linewidth=2, foreground="white")])
 
 
 def main(argv=None):
     """Run the article's steps with the flags in the list `argv` (None: those of the command line)."""
     parser = make_parser()
     args = parser.parse_args(argv)
-    config = tf.ConfigProto(gpu_options=tf.GPUOptions(allow_growth=True))  # no more of a GPU than is used
-    with one_line_errors(parser, args), tf.Graph().as_default(), tf.Session(config=config) as sess:
-        mnist = input_data.read_data_sets(args.data_dir, one_hot=False, seed=args.seed)
-        check_flags(parser, args, {"--batch-size": mnist.train.num_examples})
+    mnist = input_data.read_data_sets(args.data_dir, one_hot=False, seed=args.seed)
+    total_batch = int(mnist.train.num_examples / args.batch_size)  # training steps of an epoch
+    if total_batch == 0:
+        parser.error(f"argument --batch-size: {args.batch_size} is more than the {mnist.train.num_examples} images to "
+                     f"train on ({mnist.validation.num_examples} are held out)")
 
-        network = build_network(args.learning_rate, args.seed, args.init)
+    with tf.Graph().as_default(), tf.Session() as sess:
+        X, encoder_op, y_pred, cost, optimizer = build_network(args.learning_rate, args.seed, args.initializer)
         init = tf.global_variables_initializer()
         sess.run(init)
-        with locked(parser, args.checkpoint_dir):
-            first_epoch, save = open_checkpoints(parser, args, sess, mnist)
-            log = open_log(args, sess, network, mnist, first_epoch)
-            run_training(sess, network, mnist, args, first_epoch, save, log)
-        print("Test MSE: {:.6f}".format(sess.run(network.cost, feed_dict={network.X: mnist.test.images})), flush=True)
+        saver = tf.train.Saver(max_to_keep=1, save_relative_paths=True) if args.checkpoint_dir else None
+        first_epoch = restore_checkpoint(saver, sess, args) if saver else 0
+        writer = tf.summary.FileWriter(args.log_dir, sess.graph) if args.log_dir else None
+        if writer:  # TensorBoard drops what an earlier run logged of the epochs from here on
+            writer.add_session_log(tf.SessionLog(status=tf.SessionLog.START), first_epoch + 1)
 
-        encoder_result = sess.run(network.encoder_op, feed_dict={network.X: mnist.test.images})
-        with saved_picture(args.output):
-            draw(encoder_result, mnist.test.labels)
+        mnist.train.skip(first_epoch * total_batch * args.batch_size)  # the images of the epochs that are trained
+        for epoch in range(first_epoch, args.training_epochs):
+            for i in range(total_batch):
+                batch_xs, batch_ys = mnist.train.next_batch(args.batch_size)
+                _, c = sess.run([optimizer, cost], feed_dict={X: batch_xs})  # a training step; c is the cost before it
+            if not np.isfinite(c):
+                raise FloatingPointError(f"--learning-rate {args.learning_rate}: the cost is {c} in epoch {epoch + 1}")
+            if epoch % args.display_step == 0:
+                print("Epoch:", "%04d" % (epoch + 1), "cost=", "{:.9f}".format(c), flush=True)
+            if saver:
+                save_checkpoint(saver, sess, args, epoch + 1)
+            if writer:
+                log_costs(writer, epoch + 1, cost=c, validation_cost=sess.run(cost, {X: mnist.validation.images}))
+        print("Optimization Finished!", flush=True)
+        print("Test MSE: {:.6f}".format(sess.run(cost, feed_dict={X: mnist.test.images})), flush=True)
+
+        encoder_result = sess.run(encoder_op, feed_dict={X: mnist.test.images})
+        draw(encoder_result, mnist.test.labels)
+        plt.savefig(args.output)
+        print(f"Saved {args.output}", flush=True)
+        plt.show()  # in a window, or below a notebook's cell
+        plt.close()
 
 
-# From here on, with the same text in the other script: what the article leaves out (flags, errors, checkpoints, logs).
+# From here on, with the same text in the other script: what the article leaves out (flags, checkpoints, log, errors).
 def in_range(kind, low, high=10**9):
     """Return an argparse type for an int or a float (`kind`) from `low` to `high`, both included."""
-    def parse(text):
-        value = kind(text)
-        if not low <= value <= high:
+    def number(text):
+        if not low <= kind(text) <= high:
             raise argparse.ArgumentTypeError(f"{text} is not from {low} to {high}")
-        return value
-    parse.__name__ = kind.__name__  # argparse's message has it: invalid int value
-    return parse
+        return kind(text)
+    return number
+
+
+def picture_file(text):
+    """Return the Path `text`: the argparse type of a picture that Matplotlib can write."""
+    formats = plt.Figure().canvas.get_supported_filetypes()
+    if Path(text).suffix[1:].lower() not in formats or not Path(text).parent.is_dir() or Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is not a .{', .'.join(formats)} file in a directory that is there")
+    return Path(text)
+
+
+def directory(text):
+    """Return the Path `text`: the argparse type of a directory to write in, which is made if it is not there."""
+    try:
+        Path(text).mkdir(parents=True, exist_ok=True)
+        if not os.access(text, os.W_OK):  # FileWriter would not say so
+            raise PermissionError(f"{text} is not writable")
+    except OSError as err:
+        raise argparse.ArgumentTypeError(err) from err
+    return Path(text)
 
 
 def make_parser():
     """Return the parser of the flags that both scripts have."""
     parser = argparse.ArgumentParser(prog=Path(__file__).name, description=__doc__,
                                      formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    # One line, without argparse's usage before it.
-    parser.error = lambda message: parser.exit(2, f"{parser.prog}: error: {message}".replace("\n", " ") + "\n")
     flag = parser.add_argument
     flag("--data-dir", metavar="DIR", default=Path(__file__).resolve().parent / "mnist_data",
          help="four IDX files under MNIST's names, .gz or unpacked")
@@ -188,213 +188,73 @@ def make_parser():
     flag("--training-epochs", type=in_range(int, 0), default=training_epochs, help="counted from the start of training")
     flag("--batch-size", type=in_range(int, 1), default=batch_size, help="images in a training step")
     flag("--display-step", type=in_range(int, 1), default=display_step, help="epochs from one printed cost to the next")
-    flag("--init", choices=["normal", "xavier"], default="normal", help="initial weights: the article's, or smaller")
+    flag("--init", dest="initializer", choices=["normal", "xavier"], default="normal",
+         help="initial weights: the article's, or smaller ones")
     flag("--seed", type=in_range(int, 0, 2**31 - 2), default=0, help="of the initial weights and the batch order")
-    flag("--output", metavar="FILE", type=Path, default=Path(__file__).stem + ".png",
-         help="the picture; the ending picks the format")
-    flag("--checkpoint-dir", metavar="DIR", type=Path, help="save after every epoch, and go on from what is there")
-    flag("--log-dir", metavar="DIR", type=Path, help="write graph, cost and validation cost for TensorBoard")
+    flag("--output", metavar="FILE", type=picture_file, default=Path(__file__).stem + ".png", help="the picture")
+    flag("--checkpoint-dir", metavar="DIR", type=directory, help="save after every epoch, and go on from what is there")
+    flag("--log-dir", metavar="DIR", type=directory, help="write graph, cost and validation cost for TensorBoard")
     return parser
 
 
-@contextlib.contextmanager
-def one_line_errors(parser, args):
-    """End the program with one line on stderr if the block fails: status 2 for bad data, 130 for Ctrl-C, or else 1."""
-    level = tf.get_logger().level
-    tf.get_logger().setLevel("ERROR")  # in a notebook TensorFlow tells of each file that it saves
+def restore_checkpoint(saver, sess, args):
+    """Restore the last checkpoint, or save a first one. Return how many epochs it is trained. Raises DataError."""
+    state, last = args.checkpoint_dir / "checkpoint", None  # the file where Saver notes which checkpoint is the last
+    if not state.exists() and not any(args.checkpoint_dir.glob("*-[1-9]*.[di]*")):  # nor .data or .index of an epoch
+        save_checkpoint(saver, sess, args, 0)
+        return 0
     try:
-        yield
-    except input_data.DataError as err:
-        parser.error(err)
-    except KeyboardInterrupt:
-        last, _ = last_checkpoint(args.checkpoint_dir) if args.checkpoint_dir else (None, 0)
-        kept = f"the same command goes on from {last}" if last else "nothing is saved (see --checkpoint-dir)"
-        parser.exit(130, f"{parser.prog}: interrupted; {kept}\n")
-    except OSError as err:
-        if not err.filename:
-            sys.stdout = None  # it is stdout that failed; Python would flush it again at exit
-        why = " ".join(str(err.strerror or err).split())
-        parser.exit(1, f"{parser.prog}: error: {err.filename or 'stdout'}: {why}\n")
-    except MemoryError:
-        parser.exit(1, f"{parser.prog}: error: not enough memory\n")
-    except (FloatingPointError, tf.errors.OpError) as err:
-        # TensorFlow's messages have lines about the graph, "Node: 'save/SaveV2'", and then one with what happened.
-        why = re.sub(r"(?s).*\nNode: [^\n]*\n|\n.*", "", str(err))
-        parser.exit(1, f"{parser.prog}: error: {why}\n")
-    finally:
-        tf.get_logger().setLevel(level)
-
-
-def check_flags(parser, args, images):
-    """End the program with status 2 if a flag can't be met; make the directories of --checkpoint-dir and --log-dir.
-
-    images: how many there are, by the flag that must not ask for more.
-    """
-    for flag, n in images.items():
-        asked = getattr(args, flag[2:].replace("-", "_"))
-        if asked > n:
-            parser.error(f"argument {flag}: {asked} is more than the {n} images there are")
-    formats = set(plt.Figure().canvas.get_supported_filetypes()) - {"pgf"}  # which needs LaTeX
-    target = written_file(args.output)
-    if args.output.suffix[1:].lower() not in formats or os.path.exists(target) and not os.path.isfile(target):
-        parser.error(f"argument --output: {args.output} is not the name of a .{', .'.join(sorted(formats))} file")
-    try:
-        plt.switch_backend(plt.get_backend())  # loads it now, before training
-    except ImportError as err:
-        parser.error(f"Matplotlib's backend: {err}")
-    if args.checkpoint_dir and re.search(r"[*?[\\]", args.checkpoint_dir.as_posix()):
-        parser.error(f"argument --checkpoint-dir: {args.checkpoint_dir}: TensorFlow can't use *, ?, [ and \\ in names")
-    directories = {"--output": target.parent, "--checkpoint-dir": args.checkpoint_dir, "--log-dir": args.log_dir}
-    for flag, path in directories.items():
-        try:
-            if path and flag != "--output":
-                str(path).encode()  # TensorFlow takes names in UTF-8 alone
-                path.mkdir(parents=True, exist_ok=True)
-            if path:
-                tempfile.TemporaryFile(dir=path).close()  # only a file that is made shows that one can be
-            if flag == "--output" and not os.path.isfile(target):
-                path = target  # the directory is good; is the name, too?
-                path.open("x").close()
-                path.unlink()
-        except (OSError, UnicodeEncodeError) as err:
-            parser.error(f"argument {flag}: {path}: {getattr(err, 'strerror', 'not UTF-8')}")
-
-
-def last_checkpoint(directory):
-    """Return the path of the last checkpoint in `directory` and its number of epochs, or (None, 0) if there is none."""
-    # Not by TensorFlow's get_checkpoint_state, which follows a path to elsewhere.
-    with contextlib.suppress(OSError):
-        state = (directory / "checkpoint").read_text(errors="replace")
-        if found := re.search(r'^model_checkpoint_path: "(?:.*/)?([^/"]+-(\d+))"$', state, re.M):
-            return str(directory / found[1]), int(found[2])
-    return None, 0
-
-
-@contextlib.contextmanager
-def locked(parser, directory):
-    """Lock `directory`, if it is not None, while the block runs. End with status 2 if another run has locked it."""
-    with contextlib.ExitStack() as stack:
-        # Windows has no fcntl, and some network file systems have no locks: there the script runs without one.
-        with contextlib.suppress(ImportError, OSError):
-            import fcntl
-            if directory:
-                held = os.open(directory, os.O_RDONLY)
-                stack.callback(os.close, held)  # unlocks it, as does the end of the process, whatever ends it
-                try:
-                    fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    parser.error(f"argument --checkpoint-dir: {directory}: in use by another run")
-        yield
-
-
-def open_checkpoints(parser, args, sess, mnist):
-    """Load the last checkpoint in --checkpoint-dir into `sess`, or save a first one there.
-
-    Return how many epochs that is trained, and a function save(epochs), which puts another in its place.
-    """
-    if not args.checkpoint_dir:
-        return 0, lambda epochs: None
-    now = f"--learning-rate {args.learning_rate} --batch-size {args.batch_size} --init {args.init} --seed {args.seed}"
-    data = f"{mnist.train.checksum():08x}"
-    settings = tf.Variable(f"{now} data {data}", trainable=False, name="settings")
-    sess.run(settings.initializer)
-    saver = tf.train.Saver(max_to_keep=None, save_relative_paths=True)
-    prefix = args.checkpoint_dir / Path(__file__).stem
-
-    def save(epochs):
-        # The file `checkpoint` names the new one only when it is whole, and only then the one before is removed.
-        remove_leftovers(prefix, saver.save(sess, str(prefix), global_step=epochs, write_meta_graph=False))
-
-    state = args.checkpoint_dir / "checkpoint"
-    if not state.exists() and not any(args.checkpoint_dir.glob(f"{prefix.name}-[1-9]*")):
-        save(0)
-        return 0, save
-    last, epochs = last_checkpoint(args.checkpoint_dir)
-    if not last:
-        parser.error(f"{state}: missing, damaged or not whole")
-    try:
-        shapes = tf.train.load_checkpoint(last).get_variable_to_shape_map()
-        if shapes != {v.op.name: v.shape.as_list() for v in tf.global_variables()}:
-            parser.error(f"{last}: the checkpoint of another network")
+        last = tf.train.latest_checkpoint(args.checkpoint_dir)
         saver.restore(sess, last)
-    except (tf.errors.OpError, ValueError):
-        parser.error(f"{last}: missing, damaged or not whole")
-    remove_leftovers(prefix, last)
-
-    begun, _, begun_data = sess.run(settings).decode().partition(" data ")
-    print(f"{parser.prog}: {'going on' if epochs < args.training_epochs else 'nothing left to train'} after epoch "
-          f"{epochs}, {last}, begun with {begun}" + (f", now with {now}" if now != begun else "")
-          + (", now with other training data" if data != begun_data else ""), file=sys.stderr)
-    return epochs, save
-
-
-def remove_leftovers(prefix, last):
-    """Remove the checkpoints that begin with the Path `prefix`, half-written ones too, all but `last`."""
-    parts = re.escape(prefix.name) + r"-\d+\.(index|data-00000-of-00001)(\.tempstate\d+)?|checkpoint\.tmp[0-9a-f]{32}"
-    for file in prefix.parent.iterdir():
-        if re.fullmatch(parts, file.name) and file.stem != Path(last).name:
-            file.unlink()
+        saver.recover_last_checkpoints([last])  # so that the next save removes it
+        epoch = int(last.rpartition("-")[2])
+        shapes = tf.train.load_checkpoint(last).get_variable_to_shape_map()  # restore() takes any shape
+        if shapes != {v.op.name: v.shape.as_list() for v in tf.global_variables()}:
+            raise ValueError("of another network")
+        if Path(last).parent != args.checkpoint_dir:
+            raise ValueError("in a directory where the next save must not remove it")
+    except (tf.errors.OpError, ValueError) as err:
+        raise input_data.DataError(f"{last or state}: missing, damaged, not whole or of another network") from err
+    print(f"{Path(__file__).name}: {'going on' if epoch < args.training_epochs else 'nothing left to train'} "
+          f"after epoch {epoch}, {last}", file=sys.stderr)
+    return epoch
 
 
-def open_log(args, sess, network, mnist, first_epoch):
-    """Write the graph to --log-dir, for TensorBoard. Return a function log(epochs, cost), to add an epoch's costs."""
-    if not args.log_dir:
-        return lambda epochs, cost: None
-    # Not with tf.summary.FileWriter: it writes in a thread, where what goes wrong ends in two tracebacks.
-    path = args.log_dir / f"events.out.tfevents.{time.time():.6f}.{os.getpid()}"
-    writer = tf.python_io.TFRecordWriter(str(path))
-
-    def write(**event):
-        writer.write(tf.Event(wall_time=time.time(), **event).SerializeToString())
-        writer.flush()
-
-    write(file_version="brain.Event:2")
-    write(graph_def=sess.graph.as_graph_def(add_shapes=True).SerializeToString())
-    # This makes TensorBoard drop what an earlier run in the same directory has logged from here on.
-    write(step=first_epoch + 1, session_log=tf.SessionLog(status=tf.SessionLog.START))
-
-    def log(epochs, cost):
-        summary = tf.Summary()
-        summary.value.add(tag="cost", simple_value=cost)
-        validation_cost = sess.run(network.cost, feed_dict={network.X: mnist.validation.images})
-        summary.value.add(tag="validation_cost", simple_value=validation_cost)
-        write(step=epochs, summary=summary)
-    return log
-
-
-def written_file(output):
-    """Return the file that is written for the Path `output`: where a symbolic link leads, or else `output` itself."""
-    return Path(os.path.realpath(output)) if os.path.islink(output) else output
-
-
-@contextlib.contextmanager
-def saved_picture(output):
-    """Save what the block draws to the Path `output`, whole or not at all; say so; show it where there is a window."""
-    target = written_file(output)
-    part = target.with_name(f".{os.getpid()}.part")  # a short name: that of `output` may be as long as a name can be
-    picture = io.BytesIO()
+def save_checkpoint(saver, sess, args, epoch):
+    """Save the variables in --checkpoint-dir, in place of the checkpoint before. Raises OSError."""
     try:
-        yield
-        plt.savefig(picture, format=output.suffix[1:].lower())
-        part.write_bytes(picture.getvalue())
-        part.replace(target)
-    except Exception as err:  # Matplotlib raises all kinds: for more pixels than a format can hold, without LaTeX, ...
-        plt.close()
-        if traceback.extract_tb(err.__traceback__)[-1].filename == __file__:
-            raise  # a mistake in draw() itself: show where
-        raise OSError(None, getattr(err, "strerror", None) or str(err) or repr(err), str(output)) from err
-    finally:
-        part.unlink(missing_ok=True)
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"  # which may lack some characters of the name
-    print(f"Saved {output}".encode(encoding, "backslashreplace").decode(encoding), flush=True)
-    if plt.gcf().canvas.required_interactive_framework or "inline" in plt.get_backend():
-        plt.show()
-    else:
-        plt.close()  # nothing shows it, and figures that stay open pile up
+        saver.save(sess, str(args.checkpoint_dir / Path(__file__).stem), global_step=epoch, write_meta_graph=False)
+    except (tf.errors.OpError, ValueError) as err:  # of many lines, with one such as "FILE; No space left on device"
+        why = [line for line in str(err).splitlines() if "; " in line]
+        raise OSError(why[0] if why else err) from err
+
+
+def log_costs(writer, epoch, **costs):
+    """Write the costs of an epoch to the log, under their names. Raises OSError."""
+    writer.add_summary(tf.Summary(value=[tf.Summary.Value(tag=tag, simple_value=c) for tag, c in costs.items()]), epoch)
+    try:
+        writer.flush()
+    except (RuntimeError, IndexError) as err:  # the disk is full, the file too large
+        raise OSError(str(err).splitlines()[0]) from err
 
 
 if __name__ == "__main__":
-    if not gc.get_freeze_count():  # once is enough where a notebook runs the script again
-        gc.freeze()  # garbage collection passes over all that is imported: the process ends 0.7 seconds sooner
-    gc.enable()
-    main()
+    gc.freeze()  # the garbage collector passes over all that is imported: the process ends 0.7 seconds sooner
+    tf.logging.set_verbosity(tf.logging.FATAL)  # Saver calls functions that TensorFlow calls deprecated
+    threading.excepthook = lambda args: None  # what fails in FileWriter's thread comes out of flush(), too
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        status, why = 130, "interrupted; what --checkpoint-dir has saved is kept"
+    except input_data.DataError as err:
+        status, why = 2, f"error: {err}"
+    except BrokenPipeError as err:
+        status, why = 1, f"error: stdout: {err.strerror}"
+    except (OSError, MemoryError, FloatingPointError) as err:
+        status, why = 1, f"error: {str(err) or 'not enough memory'}"
+    try:
+        print(end="", flush=True)
+    except OSError:
+        sys.stdout = None  # Python would flush it once more at exit, and say so
+    print(f"{Path(__file__).name}: {why}", file=sys.stderr)
+    sys.exit(status)

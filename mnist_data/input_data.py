@@ -9,14 +9,10 @@ import functools
 import gzip
 import math
 import os
-import struct
 import zlib
 from typing import NamedTuple
 
 import numpy as np
-
-IMAGE_SHAPE = (28, 28)
-NUM_CLASSES = 10
 
 
 class DataError(ValueError):
@@ -35,12 +31,8 @@ class DataSet:
         self._pixels = pixels
         self.labels = labels
         self.num_examples = len(pixels)
+        self._seed = seed
         self._position = 0  # how many examples have been drawn
-        # Permutation k, and the one before it, which a batch across their seam needs too.
-        self._permutation = functools.lru_cache(maxsize=2)(
-            # Not default_rng: NumPy promises the same permutations in all versions for RandomState alone.
-            # And not self.num_examples: a set that refers to itself would wait in memory for Python's collector.
-            lambda k: np.random.RandomState([seed, k]).permutation(len(pixels)))
 
     @functools.cached_property
     def images(self):
@@ -55,19 +47,22 @@ class DataSet:
         parts, missing = [], batch_size
         while missing > 0:
             k, start = divmod(self._position, self.num_examples)
-            parts.append(self._permutation(k)[start:start + missing])
+            parts.append(permutation(self.num_examples, self._seed, k)[start:start + missing])
             missing -= len(parts[-1])
             self._position += len(parts[-1])
         chosen = np.concatenate(parts)
         return scale(self._pixels.take(chosen, axis=0)), self.labels.take(chosen, axis=0)  # faster than by [chosen]
 
-    def checksum(self):
-        """Return the CRC-32 of the pixels and the labels, an int: a set of other examples has another."""
-        return zlib.crc32(self.labels, zlib.crc32(self._pixels))
-
     def skip(self, num_examples):
         """Go on as if `num_examples` more had been drawn, without drawing them: for a run that is taken up again."""
         self._position += num_examples
+
+
+@functools.lru_cache(maxsize=2)  # a batch may need two: across the seam from one to the next
+def permutation(n, seed, k):
+    """Return the numbers from 0 to n - 1 in an order that depends on n, seed and k alone."""
+    # Not default_rng: NumPy promises the same permutations in all versions for RandomState alone.
+    return np.random.RandomState([seed, k]).permutation(n)
 
 
 def scale(pixels):
@@ -83,12 +78,13 @@ class Datasets(NamedTuple):
     test: DataSet
 
 
-def read_idx(train_dir, name, magic):
-    """Return the path of the IDX file `name` or `name`.gz in `train_dir`, and the uint8 array in it.
+def read_idx(train_dir, name, *shape):
+    """Return the path of the IDX file `name` or `name`.gz in `train_dir`, and the uint8 array (n, *shape) in it.
 
-    magic: the number the file must begin with, 2048 + its count of dimensions.
-    Raises DataError if there is no such file, or it isn't what it should be.
+    Raises DataError if there is no such file, or it isn't what it should be: first the bytes 0, 0, 8 (for uint8) and
+    the number of dimensions, then the dimensions as 32-bit numbers, then the array.
     """
+    dimensions = 1 + len(shape)
     path = os.path.join(train_dir, name)
     packed = not os.path.exists(path)
     if packed:
@@ -97,44 +93,39 @@ def read_idx(train_dir, name, magic):
         raise DataError(f"{path}: no such file, nor one without .gz")
     try:
         with (gzip.open if packed else open)(path, "rb") as f:
-            header = f.read(4 + 4 * (magic % 256))
-            if int.from_bytes(header[:4], "big") != magic:
-                raise DataError(f"{path}: not an IDX file that begins with the number {magic}")
-            if len(header) < 4 + 4 * (magic % 256):
+            if f.read(4) != bytes([0, 0, 8, dimensions]):
+                raise DataError(f"{path}: not an IDX file of bytes in {dimensions} dimensions")
+            header = f.read(4 * dimensions)
+            if len(header) < 4 * dimensions:
                 raise DataError(f"{path}: ends within its header")
-            shape = struct.unpack(f">{magic % 256}I", header[4:])
+            n, *found = np.frombuffer(header, ">u4").tolist()
+            if n == 0 or found != list(shape):
+                raise DataError(f"{path}: {n} examples of shape {found}, not one or more of shape {list(shape)}")
             # A megabyte at a time: the size in a header is only a claim, and one byte more is enough to refute it.
-            data, size = bytearray(), math.prod(shape)
+            data, size = bytearray(), n * math.prod(shape)
             while block := f.read(min(2**20, size + 1 - len(data))):
                 data += block
-    except MemoryError as err:
-        raise DataError(f"{path}: not enough memory for it") from err
     except (EOFError, zlib.error, gzip.BadGzipFile) as err:
         raise DataError(f"{path}: not a whole gzip file: {err}") from err
     except OSError as err:
         raise DataError(f"{path}: {err.strerror}") from err
     if len(data) != size:
-        or_more = " or more" if len(data) > size else ""
-        raise DataError(f"{path}: {len(data)} bytes{or_more} after the header, which announces {size}")
-    return path, np.frombuffer(data, np.uint8).reshape(shape)
+        more = " or more" if len(data) > size else ""
+        raise DataError(f"{path}: {len(data)} bytes{more} after the header, which announces {size}")
+    return path, np.frombuffer(data, np.uint8).reshape(n, *shape)
 
 
 def read_examples(train_dir, prefix, one_hot):
     """Return the pixels, uint8 (n, 784), and labels of the pair of files that begin with `prefix`, as in DataSet."""
-    images_path, images = read_idx(train_dir, f"{prefix}-images-idx3-ubyte", 2051)
-    labels_path, labels = read_idx(train_dir, f"{prefix}-labels-idx1-ubyte", 2049)
-    if len(images) == 0:
-        raise DataError(f"{images_path}: no images in it")
-    if images.shape[1:] != IMAGE_SHAPE:
-        raise DataError(f"{images_path}: images of {images.shape[1]}x{images.shape[2]} pixels, "
-                         f"but the networks take 28x28 = 784")
+    _, images = read_idx(train_dir, f"{prefix}-images-idx3-ubyte", 28, 28)
+    labels_path, labels = read_idx(train_dir, f"{prefix}-labels-idx1-ubyte")
     if len(images) != len(labels):
         raise DataError(f"{labels_path}: {len(labels)} labels for {len(images)} images")
-    if labels.max() >= NUM_CLASSES:
+    if labels.max() > 9:
         raise DataError(f"{labels_path}: label {labels.max()}, but the classes are 0 to 9")
     if one_hot:
-        labels = np.eye(NUM_CLASSES, dtype=np.float32)[labels]
-    return images.reshape(len(images), -1), labels
+        labels = np.eye(10, dtype=np.float32)[labels]
+    return images.reshape(len(images), 784), labels
 
 
 def read_data_sets(train_dir, one_hot=False, validation_size=5000, seed=0):
