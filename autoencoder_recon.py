@@ -12,7 +12,7 @@ import numpy as np
 import matplotlib.pyplot as plt
 from mnist_data import input_data
 
-learning_rate = 0.01
+learning_rate = 0.01  # Adam's step size. This and the next four are the defaults of flags.
 training_epochs = 10
 batch_size = 256  # images in a training step
 display_step = 1  # epochs from one printed cost to the next
@@ -25,13 +25,14 @@ n_hidden_2 = 128  # units of the second encoder layer, whose output is the code
 def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
     """Add the article's network to the default graph. Return X, encoder_op, y_pred, cost, optimizer.
 
-    learning_rate: above 0. seed: 0 to 2**31 - 2; the same one gives the same initial values if the graph was empty.
-    initializer: "normal", the article's, or "xavier", Glorot & Bengio's (2010) for sigmoid units.
+    learning_rate: above 0. seed: 0 to 2**31 - 2; in a new graph the same seed gives the same initial values.
+    initializer: "normal", the article's, or "xavier", the rule of Glorot & Bengio (2010) for sigmoid units.
     X and y_pred: float32 (n, 784) in [0, 1]. encoder_op: float32 (n, 128) in [0, 1]. cost: mean squared error.
+    optimizer: one training step.
     """
     tf.set_random_seed(seed)
     X = tf.placeholder("float", [None, n_input], name="X")  # only the pictures: their labels are not needed to train
-    initial_weight, initial_bias = {
+    initial_weight, initial_bias = {  # by initializer
         "normal": (tf.random_normal, tf.random_normal),
         "xavier": (tf.variance_scaling_initializer(4**2, "fan_avg", "uniform"), tf.zeros),  # +-4 sqrt(6 / (in + out))
     }[initializer]
@@ -70,7 +71,7 @@ def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
     y_pred = decoder_op  # the prediction
     y_true = X  # and what it should be: the picture itself
     with tf.name_scope("cost"):
-        # tf.reduce_mean(tf.pow(y_true - y_pred, 2)) by way of half the sum of squares: the same weights, in less time.
+        # The article's tf.reduce_mean(tf.pow(y_true - y_pred, 2)) in a form that is faster: l2_loss is sum(d**2) / 2.
         cost = tf.nn.l2_loss(y_true - y_pred) * (2 / tf.cast(tf.size(X), tf.float32))
     with tf.name_scope("training"):
         optimizer = tf.train.AdamOptimizer(learning_rate).minimize(cost)
@@ -90,13 +91,13 @@ def draw(images, encode_decode):
 
 
 def main(argv=None):
-    """Run the article's steps with the flags in the list `argv` (None: those of the command line)."""
+    """Run the article's steps with the flags in the list `argv` (None: the command line's; in a notebook, give [])."""
     parser = make_parser()
     parser.add_argument("--examples-to-show", type=in_range(int, 1, 100), default=examples_to_show,
                         help="test digits to draw")
     args = parser.parse_args(argv)
     mnist = input_data.read_data_sets(args.data_dir, one_hot=False, seed=args.seed)
-    total_batch = int(mnist.train.num_examples / args.batch_size)  # training steps of an epoch
+    total_batch = int(mnist.train.num_examples / args.batch_size)  # steps of an epoch; images left over come later
     if total_batch == 0:
         parser.error(f"argument --batch-size: {args.batch_size} is more than the {mnist.train.num_examples} images to "
                      f"train on ({mnist.validation.num_examples} are held out)")
@@ -108,13 +109,13 @@ def main(argv=None):
         saver = tf.train.Saver(max_to_keep=1, save_relative_paths=True) if args.checkpoint_dir else None
         first_epoch = restore_checkpoint(saver, sess, args) if saver else 0
         writer = tf.summary.FileWriter(args.log_dir, sess.graph) if args.log_dir else None
-        if writer:  # TensorBoard drops what an earlier run logged of the epochs from here on
+        if writer:  # TensorBoard then drops what an earlier run logged of the epochs to come
             writer.add_session_log(tf.SessionLog(status=tf.SessionLog.START), first_epoch + 1)
 
-        mnist.train.skip(first_epoch * total_batch * args.batch_size)  # the images of the epochs that are trained
+        mnist.train.skip(first_epoch * total_batch * args.batch_size)  # the images of the epochs trained before
         for epoch in range(first_epoch, args.training_epochs):
             for i in range(total_batch):
-                batch_xs, batch_ys = mnist.train.next_batch(args.batch_size)
+                batch_xs, batch_ys = mnist.train.next_batch(args.batch_size)  # pixels from 0 to 1; labels, not used
                 _, c = sess.run([optimizer, cost], feed_dict={X: batch_xs})  # a training step; c is the cost before it
             if not np.isfinite(c):
                 raise FloatingPointError(f"--learning-rate {args.learning_rate}: the cost is {c} in epoch {epoch + 1}")
@@ -136,7 +137,7 @@ def main(argv=None):
         plt.close()
 
 
-# From here on, with the same text in the other script: what the article leaves out (flags, checkpoints, log, errors).
+# From here on, what the article leaves out: flags, checkpoints, log, errors. The other script has the same text.
 def in_range(kind, low, high=10**9):
     """Return an argparse type for an int or a float (`kind`) from `low` to `high`, both included."""
     def number(text):
@@ -158,10 +159,10 @@ def directory(text):
     """Return the Path `text`: the argparse type of a directory to write in, which is made if it is not there."""
     try:
         Path(text).mkdir(parents=True, exist_ok=True)
-        if not os.access(text, os.W_OK):  # FileWriter would not say so
-            raise PermissionError(f"{text} is not writable")
     except OSError as err:
         raise argparse.ArgumentTypeError(err) from err
+    if not os.access(text, os.W_OK):  # FileWriter would not say so
+        raise argparse.ArgumentTypeError(f"{text} is not writable")
     return Path(text)
 
 
@@ -173,11 +174,11 @@ def make_parser():
     flag("--data-dir", metavar="DIR", default=Path(__file__).resolve().parent / "mnist_data",
          help="four IDX files under MNIST's names, .gz or unpacked")
     flag("--learning-rate", type=in_range(float, 1e-30, 1e38), default=learning_rate, help="Adam's step size")
-    flag("--training-epochs", type=in_range(int, 0), default=training_epochs, help="counted from the start of training")
+    flag("--training-epochs", type=in_range(int, 0), default=training_epochs, help="in all, with those of a checkpoint")
     flag("--batch-size", type=in_range(int, 1), default=batch_size, help="images in a training step")
     flag("--display-step", type=in_range(int, 1), default=display_step, help="epochs from one printed cost to the next")
     flag("--init", dest="initializer", choices=["normal", "xavier"], default="normal",
-         help="initial weights: the article's, or smaller ones")
+         help="initial weights: the article's, or scaled to the size of each layer")
     flag("--seed", type=in_range(int, 0, 2**31 - 2), default=0, help="of the initial weights and the batch order")
     flag("--output", metavar="FILE", type=picture_file, default=Path(__file__).stem + ".png", help="the picture")
     flag("--checkpoint-dir", metavar="DIR", type=directory, help="save after every epoch, and go on from what is there")
@@ -186,23 +187,23 @@ def make_parser():
 
 
 def restore_checkpoint(saver, sess, args):
-    """Restore the last checkpoint, or save a first one. Return how many epochs it is trained. Raises DataError."""
-    state, last = args.checkpoint_dir / "checkpoint", None  # the file where Saver notes which checkpoint is the last
-    if not state.exists() and not any(args.checkpoint_dir.glob("*-[1-9]*.[di]*")):  # nor .data or .index of an epoch
-        save_checkpoint(saver, sess, args, 0)
+    """Restore the last checkpoint, or save a first one. Return its number of epochs. Raises DataError, OSError."""
+    last = state = args.checkpoint_dir / "checkpoint"  # the file where Saver notes which checkpoint is the last
+    if not state.exists() and not any(args.checkpoint_dir.glob("*-[1-9]*.data-*")):
+        save_checkpoint(saver, sess, args, 0)  # shows before training whether saving works
         return 0
     try:
         last = tf.train.latest_checkpoint(args.checkpoint_dir)
-        saver.restore(sess, last)
+        saver.restore(sess, last)  # ValueError if there is none
         saver.recover_last_checkpoints([last])  # so that the next save removes it
         epoch = int(last.rpartition("-")[2])
-        shapes = tf.train.load_checkpoint(last).get_variable_to_shape_map()  # restore() takes any shape
+        shapes = tf.train.load_checkpoint(last).get_variable_to_shape_map()
         if shapes != {v.op.name: v.shape.as_list() for v in tf.global_variables()}:
-            raise ValueError("of another network")
+            raise ValueError("another network, which restore() does not notice")
         if Path(last).parent != args.checkpoint_dir:
-            raise ValueError("in a directory where the next save must not remove it")
+            raise ValueError("another directory, where the next save must not remove anything")
     except (tf.errors.OpError, ValueError) as err:
-        raise input_data.DataError(f"{last or state}: missing, damaged, not whole or of another network") from err
+        raise input_data.DataError(f"{last or state}: not a whole checkpoint of this network and directory") from err
     print(f"{Path(__file__).name}: {'going on' if epoch < args.training_epochs else 'nothing left to train'} "
           f"after epoch {epoch}, {last}", file=sys.stderr)
     return epoch
@@ -212,24 +213,24 @@ def save_checkpoint(saver, sess, args, epoch):
     """Save the variables in --checkpoint-dir, in place of the checkpoint before. Raises OSError."""
     try:
         saver.save(sess, str(args.checkpoint_dir / Path(__file__).stem), global_step=epoch, write_meta_graph=False)
-    except (tf.errors.OpError, ValueError) as err:  # of many lines, with one such as "FILE; No space left on device"
-        why = [line for line in str(err).splitlines() if "; " in line]
-        raise OSError(why[0] if why else err) from err
+    except (tf.errors.OpError, ValueError) as err:  # many lines, with one like "FILE; No space left on device"
+        raise OSError(next((line for line in str(err).splitlines() if "; " in line), err)) from err
 
 
 def log_costs(writer, epoch, **costs):
     """Write the costs of an epoch to the log, under their names. Raises OSError."""
-    writer.add_summary(tf.Summary(value=[tf.Summary.Value(tag=tag, simple_value=c) for tag, c in costs.items()]), epoch)
+    value = [tf.Summary.Value(tag=tag, simple_value=c) for tag, c in costs.items()]
     try:
+        writer.add_summary(tf.Summary(value=value), epoch)
         writer.flush()
-    except (RuntimeError, IndexError) as err:  # the disk is full, the file too large
+    except (RuntimeError, IndexError) as err:  # what FileWriter raises if the disk is full, or the file too large
         raise OSError(str(err).splitlines()[0]) from err
 
 
 if __name__ == "__main__":
     gc.freeze()  # the garbage collector passes over all that is imported: the process ends 0.7 seconds sooner
     tf.logging.set_verbosity(tf.logging.FATAL)  # Saver calls functions that TensorFlow calls deprecated
-    threading.excepthook = lambda args: None  # what fails in FileWriter's thread comes out of flush(), too
+    threading.excepthook = lambda args: None  # FileWriter raises what fails in its thread once more
     try:
         sys.exit(main())
     except KeyboardInterrupt:

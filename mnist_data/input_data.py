@@ -67,7 +67,7 @@ def permutation(n, seed, k):
 
 def scale(pixels):
     """Return bytes as float32 from 0 to 1."""
-    # Multiplied by 1/255 and not divided by 255, as TensorFlow's own reader did: the same bits.
+    # Times 1/255, as in TensorFlow's own reader: divided by 255, some would have other bits.
     return np.multiply(pixels, np.float32(1 / 255), dtype=np.float32)
 
 
@@ -129,21 +129,20 @@ def read_examples(train_dir, prefix, one_hot):
 
 
 def read_data_sets(train_dir, one_hot=False, validation_size=5000, seed=0):
-    """Read the four IDX files in the directory `train_dir` (MNIST's names, unpacked or `.gz`).
+    """Read the four IDX files in the directory `train_dir` (MNIST's names, unpacked or `.gz`; the test set's, too).
 
     one_hot: labels as rows of ten instead of numbers.
     validation_size: so many examples from the beginning of the training files make the validation set.
     seed: 0 to 2**32 - 1, chooses the order of the batches.
 
     Returns Datasets: 55,000, 5,000 and 10,000 examples of MNIST.
-    Raises DataError if one of them is missing or not what it should be.
+    Raises DataError if one of the files is missing or not what it should be.
     """
     if not os.path.isdir(train_dir):
         raise DataError(f"{train_dir}: no such directory")
     images, labels = read_examples(train_dir, "train", one_hot)
     if len(images) <= validation_size:
-        raise DataError(f"{os.path.join(train_dir, 'train-images-idx3-ubyte')}: {len(images)} images, "
-                         f"of which none is left after {validation_size} for the validation set")
+        raise DataError(f"{train_dir}: {len(images)} images to train on, of which {validation_size} are held out")
     return Datasets(
         train=DataSet(images[validation_size:], labels[validation_size:], seed),
         validation=DataSet(images[:validation_size], labels[:validation_size], seed),
