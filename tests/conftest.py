@@ -15,42 +15,29 @@ sys.path.insert(0, str(ROOT))
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import tensorflow.compat.v1 as tf
 
 import autoencoder_recon
 import encoder_2d
 from mnist_data import input_data
 
-DATA = ROOT / "mnist_data"
 gc.freeze()  # the collector's rounds through TensorFlow's modules take a good part of the tests' time
 
 
-def write_idx(path, array):
-    """Write a uint8 array as an IDX file."""
-    header = np.array([2048 + array.ndim, *array.shape], ">u4")
-    path.write_bytes(header.tobytes() + array.astype(np.uint8).tobytes())
+def idx_bytes(array):
+    """Return an array as the contents of an IDX file of bytes."""
+    return np.array([2048 + array.ndim, *array.shape], ">u4").tobytes() + array.astype(np.uint8).tobytes()
 
 
 def write_mnist(path, train=5600, test=60):
     """Write the first examples of MNIST to the directory `path`, as four unpacked files."""
     path.mkdir(exist_ok=True)
     for prefix, n in [("train", train), ("t10k", test)]:
-        for name, offset, size in [("images-idx3-ubyte", 16, 784), ("labels-idx1-ubyte", 8, 1)]:
-            with gzip.open(DATA / f"{prefix}-{name}.gz") as f:
-                values = np.frombuffer(f.read(offset + n * size), np.uint8)[offset:]
-            write_idx(path / f"{prefix}-{name}", values.reshape(n, 28, 28) if size > 1 else values)
+        for name, header, shape in [("images-idx3-ubyte", 16, (28, 28)), ("labels-idx1-ubyte", 8, ())]:
+            with gzip.open(ROOT / "mnist_data" / f"{prefix}-{name}.gz") as f:
+                values = f.read(header + n * int(np.prod(shape)))[header:]
+            (path / f"{prefix}-{name}").write_bytes(idx_bytes(np.frombuffer(values, np.uint8).reshape(n, *shape)))
     return path
-
-
-def mutate(rng, data):
-    """Return the bytes `data` with something done to them by the random.Random `rng`."""
-    at, n = rng.randrange(len(data)), rng.choice([1, 1, 4, 100, 5000])
-    return rng.choice([
-        data[:at] + bytes([data[at] ^ 1 << rng.randrange(8)]) + data[at + 1:],
-        (data[:at] + rng.randbytes(n) + data[at + n:])[:len(data)],
-        data[:at],
-        data[:at] + rng.randbytes(n) + data[at:],
-        data + rng.randbytes(n),
-        data[:at] + data[at + n:]])
 
 
 def start(script, *flags, cwd, **kwargs):
@@ -70,6 +57,17 @@ def costs(out):
     return dict(re.findall(r"^Epoch: (\d+) cost= (\S+)$", out, re.M))
 
 
+def tensors(directory):
+    """Return all tensors of the last checkpoint in a directory."""
+    reader = tf.train.load_checkpoint(str(directory))
+    return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+
+
+def snapshot(directory):
+    """Return all files below a directory, with the times of their last change."""
+    return {path: path.stat().st_mtime_ns for path in directory.rglob("*") if path.is_file()}
+
+
 @pytest.fixture(params=[autoencoder_recon, encoder_2d], ids=lambda script: script.__name__)
 def script(request):
     yield request.param
@@ -78,7 +76,7 @@ def script(request):
 
 @pytest.fixture(scope="session")
 def mnist():
-    return input_data.read_data_sets(DATA)
+    return input_data.read_data_sets(ROOT / "mnist_data")
 
 
 @pytest.fixture(scope="session")
@@ -101,21 +99,18 @@ def run(script, small_data, tmp_path, monkeypatch, capsys):
 
 @pytest.fixture
 def refused(run, tmp_path, capsys):
-    """Run main() with flags that must be refused, with nothing written or changed. Returns what is said of them."""
-    def files():
-        return {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
-
+    """Run main() with flags that must be refused, with nothing written or changed. Returns the line said of them."""
     def refused(*flags):
-        before = files()
+        before = snapshot(tmp_path)
         with pytest.raises((SystemExit, input_data.DataError)) as info:
             run(*flags)
         out, err = capsys.readouterr()
-        assert out == "" and files() == before
-        if isinstance(info.value, SystemExit):  # argparse's usage, and a line
-            assert info.value.code == 2 and err.startswith("usage: ")
-            return err.splitlines()[-1]
-        assert err == "" and "\n" not in str(info.value)
-        return str(info.value)
+        assert out == "" and snapshot(tmp_path) == before
+        if isinstance(info.value, input_data.DataError):
+            assert err == "" and "\n" not in str(info.value)
+            return str(info.value)
+        assert info.value.code == 2 and err.startswith("usage: ")
+        return err.splitlines()[-1]
     return refused
 
 

@@ -2,11 +2,10 @@
 
     pip install scikit-learn && python tests/measure_claims.py
 
-Prints two tables, and draws reconstructions.png and codes.png in --output-dir. With the defaults it trains for an hour
-on two cores; stderr tells how much of that is left. Each finished training is a line of runs.jsonl in --output-dir:
-started again, the program goes on from there.
+Prints a table, and draws reconstructions.png and codes.png in claims/. It trains for an hour on two cores; stderr tells
+how much of that is left. Each finished training is a line of claims/runs.jsonl: started again, the program goes on
+from there.
 """
-import argparse
 import json
 import os
 import sys
@@ -36,6 +35,7 @@ RECON, ENCODER = (tuple(units for _, _, _, units, _ in layers(script)[:len(layer
                   for script in (autoencoder_recon, encoder_2d))
 SCRIPTS = {RECON: autoencoder_recon, ENCODER: encoder_2d}
 DEPTHS = [(128,), RECON, (512, 256, 128)]
+SLOWER = 0.003  # a learning rate that two and three layers are trained with, too
 
 
 class Run(NamedTuple):
@@ -43,7 +43,7 @@ class Run(NamedTuple):
     n_hidden: tuple  # units of the encoder's layers
     initializer: str
     seed: int
-    learning_rate: float = autoencoder_recon.learning_rate
+    learning_rate: float = 0.01
 
 
 def build_autoencoder(n_hidden, learning_rate, seed, initializer):
@@ -84,10 +84,9 @@ def train(run, all_epochs, data_dir):
 
 
 def neighbour_accuracy(codes, labels, k=10):
-    """Return the share of points whose label most of their k nearest neighbours have: leave-one-out.
+    """Return the share of points, codes (n, 2), that have the label of most of their k nearest neighbours.
 
-    codes: float (n, 2). labels: integers (n,) from 0 to 9. Where several labels have the most votes, and a point's own
-    is one of them, the point counts as its share of one.
+    labels: integers (n,) from 0 to 9. A point whose label has the most votes with others counts as its share of one.
     """
     neighbours = NearestNeighbors(n_neighbors=k).fit(codes).kneighbors(return_distance=False)
     votes = np.eye(10)[labels[neighbours]].sum(axis=1)
@@ -95,113 +94,95 @@ def neighbour_accuracy(codes, labels, k=10):
     return np.mean(most[np.arange(len(labels)), labels] / most.sum(axis=1))
 
 
-def reconstruct(pca, images):
-    """Return the reconstructions of images (n, 784) by a fitted PCA, not clipped to [0, 1]."""
-    return pca.inverse_transform(pca.transform(images))
+def pca_results(components, train, images):
+    """Return the codes of images (n, 784) and their reconstructions (not clipped) by a PCA fitted on train (m, 784)."""
+    pca = PCA(components).fit(train)
+    codes = pca.transform(images)
+    return codes, pca.inverse_transform(codes)
 
 
-def draw_reconstructions(rows, path):
-    """Draw a dict of row names and images (n, 784), one row each, and save the picture."""
-    n = len(next(iter(rows.values())))
-    f, a = plt.subplots(len(rows), n, figsize=(n + 1.6, len(rows)), subplot_kw=dict(xticks=[], yticks=[]),
+def draw(restored, encoded, labels, directory):
+    """Draw a dict of names and images (n, 784), a row each, and one of names and codes (m, 2), a panel each."""
+    n = len(restored["original"])
+    f, a = plt.subplots(len(restored), n, figsize=(n + 1.6, len(restored)), subplot_kw=dict(xticks=[], yticks=[]),
                         gridspec_kw=dict(left=1.5 / (n + 1.6), right=0.99, bottom=0.02, top=0.98, hspace=0.05))
-    for row, (name, images) in zip(a, rows.items()):
+    for row, (name, images) in zip(a, restored.items()):
         row[0].set_ylabel(name, rotation="horizontal", ha="right", va="center")
         for ax, image in zip(row, images):
             ax.imshow(np.reshape(image, (28, 28)), vmin=0, vmax=1)
-    plt.savefig(path)
-
-
-def draw_codes(panels, labels, path):
-    """Draw a dict of panel names and codes (n, 2) side by side, coloured by label, and save the picture."""
-    f, a = plt.subplots(1, len(panels), figsize=(5.5 * len(panels) + 0.8, 5.5), layout="constrained")
-    for ax, (name, codes) in zip(a, panels.items()):
+    plt.savefig(directory / "reconstructions.png")
+    f, a = plt.subplots(1, len(encoded), figsize=(5.5 * len(encoded) + 0.8, 5.5), layout="constrained")
+    for ax, (name, codes) in zip(a, encoded.items()):
         points = ax.scatter(*np.transpose(codes)[:2], c=labels, cmap="tab10", vmin=-0.5, vmax=9.5, s=2, linewidths=0)
         ax.set_title(name)
     f.colorbar(points, ax=a, ticks=range(10), label="digit")
-    plt.savefig(path)
+    plt.savefig(directory / "codes.png")
 
 
-def print_table(*rows):
-    for row in (rows[0], ["---"] * len(rows[0]), *rows[1:]):
-        print(f"| {' | '.join(row)} |")
-    print()
-
-
-def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
-    parser.add_argument("--epochs", type=int, nargs=2, default=[10, 50])
-    parser.add_argument("--data-dir", type=Path, default=Path(autoencoder_recon.__file__).parent / "mnist_data")
-    parser.add_argument("--output-dir", type=Path, default=Path("claims"))
-    args = parser.parse_args(argv)
-    first, last = args.epochs
+def main(seeds=(0, 1, 2, 3, 4), first=10, last=50, data_dir=Path(autoencoder_recon.__file__).parent / "mnist_data",
+         output_dir=Path("claims")):
     runs = [Run(n_hidden, initializer, seed)
-            for n_hidden in [ENCODER, *DEPTHS] for initializer in INITIALIZERS for seed in args.seeds]
-    runs += [Run(n_hidden, "xavier", seed, learning_rate)
-             for n_hidden in DEPTHS[1:] for learning_rate in (0.003, 0.001) for seed in args.seeds]
-    args.output_dir.mkdir(parents=True, exist_ok=True)
-    file = args.output_dir / "runs.jsonl"
+            for n_hidden in [ENCODER, *DEPTHS] for initializer in INITIALIZERS for seed in seeds]
+    runs += [Run(n_hidden, "xavier", seed, SLOWER) for n_hidden in DEPTHS[1:] for seed in seeds]
+    output_dir.mkdir(parents=True, exist_ok=True)
+    file = output_dir / "runs.jsonl"
     results = dict(map(json.loads, file.read_text("utf-8").splitlines())) if file.exists() else {}
 
     def key(run):
-        return f"{run}, {first} and {last} epochs, {args.data_dir}"
+        return f"{run}, {first} and {last} epochs, {data_dir}"
 
     todo = [run for run in runs if key(run) not in results]
     # A training takes a time for each weight of its encoder, and a time that all take.
     start, work = time.time(), np.cumsum([np.dot((784, *run.n_hidden[:-1]), run.n_hidden) + 150_000 for run in todo])
     for done, run in enumerate(todo):
-        measured = results[key(run)] = train(run, args.epochs, args.data_dir)
+        measured = results[key(run)] = train(run, [first, last], data_dir)
         with file.open("a", encoding="utf-8") as f:
             f.write(json.dumps([key(run), measured]) + "\n")
         left = (time.time() - start) * (work[-1] / work[done] - 1) / 60
         print(f"{done + 1} of {len(todo)}: {run}, test MSE {measured[str(last)]['test_mse']:.6f}; "
               f"about {left:.0f} minutes left", file=sys.stderr, flush=True)
 
-    def each_seed(what, epochs, n_hidden, initializer, *rate):
-        return [results[key(Run(n_hidden, initializer, seed, *rate))][str(epochs)][what] for seed in args.seeds]
+    def each_seed(what, n_hidden, rate, initializer, epochs):
+        """Return one value a seed, or none if that was not trained."""
+        keys = [key(Run(n_hidden, initializer, seed, rate)) for seed in seeds]
+        return [results[one][str(epochs)][what] for one in keys if one in results]
 
-    def spread(values, digits=4):
-        return f"{np.mean(values):.{digits}f} ± {np.std(values, ddof=min(1, len(values) - 1)):.{digits}f}"
+    def row(claim, measured, values, *compare, digits=4):
+        """Print a row of the table: mean and standard deviation of the values for each init and number of epochs."""
+        cells = [values(initializer, epochs) for initializer in INITIALIZERS for epochs in (first, last)]
+        cells = [f"{np.mean(cell):.{digits}f} ± {np.std(cell, ddof=len(cell) > 1):.{digits}f}" if cell else ""
+                 for cell in cells]
+        print(f"| {' | '.join([claim, measured, *cells, '; '.join(compare)])} |")
 
-    def costs(epochs, n_hidden):
-        return [spread(each_seed("test_mse", epochs, n_hidden, initializer)) for initializer in INITIALIZERS]
+    def mse_row(claim, n_hidden, *compare, rate=0.01):
+        name = f"`{SCRIPTS[n_hidden].__name__}.py`" if n_hidden in SCRIPTS else "→".join(map(str, (784, *n_hidden)))
+        name += f", `--learning-rate {rate}`" if rate != 0.01 else ""
+        row(claim, f"MSE of {name}", partial(each_seed, "test_mse", n_hidden, rate), *compare)
 
-    mnist = input_data.read_data_sets(args.data_dir)
+    mnist = input_data.read_data_sets(data_dir)
     images, labels = mnist.test.images, mnist.test.labels
-    pca, pca_2 = PCA(RECON[-1]).fit(mnist.train.images), PCA(ENCODER[-1]).fit(mnist.train.images)
+    (_, pca_128), (pca_codes, pca_2) = (pca_results(n, mnist.train.images, images) for n in (128, 2))
+    mean_mse, pca_128_mse, pca_2_mse = (f"{np.mean((images - reconstructions) ** 2):.4f}" for reconstructions in (
+        mnist.train.images.mean(axis=0), pca_128, pca_2))
+    codes = partial(each_seed, "drawn", ENCODER, 0.01)
+    columns = [f"{name}, {epochs} epochs" for name in INITIALIZERS.values() for epochs in (first, last)]
+    print(f"| the article's claim | measured on the test set | {' | '.join(columns)} | to compare |")
+    print("|---" * (len(columns) + 3) + "|")
+    mse_row('"a high degree of restoration"; "similar to PCA"', RECON,
+            f"PCA, 128 components: {pca_128_mse}", f"the mean image: {mean_mse}")
+    mse_row('"similar to PCA"', ENCODER, f"PCA, 2 components: {pca_2_mse}")
+    row('"better clustering effect"', "digits with the label of most of their 10 nearest neighbours in the plane",
+        lambda *which: [neighbour_accuracy(one, labels) for one in codes(*which)],
+        f"PCA, 2 components: {neighbour_accuracy(pca_codes, labels):.3f}", digits=3)
+    for n_hidden, rate in [(DEPTHS[0], 0.01), (DEPTHS[2], 0.01), (RECON, SLOWER), (DEPTHS[2], SLOWER)]:
+        mse_row('"more layers"', n_hidden, rate=rate)
 
-    def mse(reconstructions):
-        return f"{np.mean((images - reconstructions) ** 2):.4f}"
-
-    codes = {initializer: each_seed("drawn", first, ENCODER, initializer) for initializer in INITIALIZERS}
-    accuracy = [spread([neighbour_accuracy(one, labels) for one in codes[initializer]], 3) for initializer in codes]
-    recon, encoder = "test MSE of `autoencoder_recon.py`", "test MSE of `encoder_2d.py`"
-    neighbours = "share of test digits with the label of most of their 10 nearest neighbours in the plane"
-    print_table(
-        ["the article's claim", "measured", "the article's settings", "`--init xavier`", "to compare"],
-        ['"a high degree of restoration"', f"{recon}, {first} epochs", *costs(first, RECON),
-         f"the mean image for every image: {mse(mnist.train.images.mean(axis=0))}"],
-        ['more training cycles: "a better reduction"', f"{recon}, {last} epochs", *costs(last, RECON), ""],
-        ["", f"{encoder}, {last} epochs", *costs(last, ENCODER), ""],
-        ['"the principle is similar to PCA"', f"{recon}, {first} epochs", *costs(first, RECON),
-         f"PCA, 128 components: {mse(reconstruct(pca, images))}"],
-        ["", f"{encoder}, {first} epochs", *costs(first, ENCODER),
-         f"PCA, 2 components: {mse(reconstruct(pca_2, images))}"],
-        ['2-D codes: "better clustering effect"', f"{neighbours}, {first} epochs", *accuracy,
-         f"PCA, 2 components: {neighbour_accuracy(pca_2.transform(images), labels):.3f}"])
-    kinds = dict.fromkeys((run.n_hidden, run.initializer, run.learning_rate) for run in runs)
-    print_table(
-        ["units", "init", "learning rate", *(f"test MSE, {epochs} epochs" for epochs in args.epochs)],
-        *(["→".join(map(str, (784, *n_hidden))), INITIALIZERS[initializer], str(rate),
-           *(spread(each_seed("test_mse", epochs, n_hidden, initializer, rate)) for epochs in args.epochs)]
-          for n_hidden, initializer, rate in kinds))
-
-    rows = {name: each_seed("drawn", first, RECON, initializer)[0] for initializer, name in INITIALIZERS.items()}
-    draw_reconstructions({"original": images[:10], **rows, "PCA": reconstruct(pca, images[:10])},
-                         args.output_dir / "reconstructions.png")
-    draw_codes({**{f"encoder_2d.py, {INITIALIZERS[initializer]}": codes[initializer][0] for initializer in codes},
-                "PCA, 2 components": pca_2.transform(images)}, labels, args.output_dir / "codes.png")
+    restored, encoded = {"original": images[:10]}, {}
+    for initializer, name in INITIALIZERS.items():
+        restored[name] = each_seed("drawn", RECON, 0.01, initializer, first)[0]
+        encoded[f"encoder_2d.py, {name}"] = codes(initializer, first)[0]
+    restored["PCA"], encoded["PCA, 2 components"] = pca_128[:10], pca_codes
+    draw(restored, encoded, labels, output_dir)
 
 
 if __name__ == "__main__":

@@ -23,12 +23,6 @@ def forward(script, values, x):
     return activations
 
 
-def codes(script, values, x):
-    """Return what the encoder makes of images."""
-    activations = forward(script, values, x)
-    return activations[len(activations) // 2]
-
-
 def gradients(script, values, x):
     """Return the gradient of mean((x - y_pred)**2) by each variable, by backpropagation."""
     activations = forward(script, values, x)

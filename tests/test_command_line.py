@@ -2,7 +2,6 @@
 import gc
 import inspect
 import os
-import re
 
 import pytest
 import tensorflow.compat.v1 as tf
@@ -21,37 +20,22 @@ def test_defaults(script, monkeypatch, tmp_path):
         assert [values.learning_rate, values.training_epochs, values.batch_size, values.display_step] == [
             0.01, 10, 256, 1]
     assert autoencoder_recon.examples_to_show == 10
-
-
-def test_help(script, capsys):
-    with pytest.raises(SystemExit, match="0"):
-        script.main(["--help"])
-    out = capsys.readouterr().out
-    flags = ["data-dir", "learning-rate", "training-epochs", "batch-size", "display-step", "init", "seed", "output",
-             "checkpoint-dir", "log-dir", *["examples-to-show"] * (script is autoencoder_recon)]
-    assert set(re.findall(r"^  --([a-z-]+)", out, re.M)) == set(flags)
-    assert str(ROOT / "mnist_data") in "".join(out.split())
+    assert str(ROOT / "mnist_data") in "".join(script.make_parser().format_help().split())
 
 
 def test_seed_and_init(run):
     """Other costs from the first epoch on; with xavier much smaller ones."""
-    default, again, seed, xavier = (costs(run("--training-epochs", 2, *flags).out) for flags in (
-        [], [], ["--seed", 1], ["--init", "xavier"]))
+    default, again, seed, xavier = (costs(run("--training-epochs", 2, *flags).out)
+                                    for flags in ([], [], ["--seed", 1], ["--init", "xavier"]))
     assert default == again and default.keys() == {"0001", "0002"}
     assert all(default[epoch] != seed[epoch] for epoch in default)
     assert float(xavier["0002"]) < 0.7 * float(default["0002"])
 
 
-def test_no_epoch_draws_the_untrained_network(script, run, tmp_path):
-    out, err = run("--training-epochs", 0)
-    assert out.startswith("Optimization Finished!\nTest MSE: ") and err == ""
-    assert (tmp_path / f"{script.__name__}.png").exists()
-
-
 @pytest.mark.parametrize("flag, values", {
     "--learning-rate": ["0", "-1", "nan", "inf", "1e39", "fast"],
     "--training-epochs": ["-1", "1.5", "ten"],
-    "--batch-size": ["0", "-256", "x", "601"],
+    "--batch-size": ["0", "x", "601"],
     "--display-step": ["0", "x"],
     "--init": ["zeros", ""],
     "--seed": ["-1", str(2**31 - 1), "x"],
@@ -64,23 +48,18 @@ def test_bad_flags(flag, values, script, refused, tmp_path):
     (tmp_path / "directory.png").mkdir()
     for value in values:
         line = refused(f"{flag}={value}")
-        assert line.startswith(f"{script.__name__}.py: error: argument {flag}: ")
-        assert value in line
-
-
-def test_too_little_data_for_a_batch(refused):
-    assert "601 is more than the 600 images to train on (5000 are held out)" in refused("--batch-size", 601)
+        assert line.startswith(f"{script.__name__}.py: error: argument {flag}: ") and value in line
 
 
 @pytest.mark.parametrize("script", [autoencoder_recon], indirect=True)
 def test_examples_to_show(run, refused):
-    for value in ("0", "-1", "x", "101"):
-        line = refused("--examples-to-show", value)
-        assert line.startswith("autoencoder_recon.py: error: argument --examples-to-show: ") and value in line
+    for value in ("0", "101"):
+        assert f"--examples-to-show: {value} is not from 1 to 100" in refused("--examples-to-show", value)
     assert run("--training-epochs", 0, "--examples-to-show", 100).out  # of the 60 that there are
 
 
-def test_directories_that_are_not_writable(refused, monkeypatch):
+def test_what_a_line_explains(refused, monkeypatch):
+    assert "601 is more than the 600 images to train on (5000 are held out)" in refused("--batch-size", 601)
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write everywhere
     for flag in ("--checkpoint-dir", "--log-dir"):
         assert f"argument {flag}: d is not writable" in refused(flag, "d")
@@ -96,8 +75,7 @@ def test_nothing_is_left_behind_in_the_process(run):
 def test_a_process_refuses_in_one_line(tmp_path):
     process = start(encoder_2d, "--data-dir", "nowhere", "--checkpoint-dir", "c", cwd=tmp_path)
     out, err = process.communicate()
-    assert (process.returncode, out) == (2, "")
-    assert own_lines(err) == ["encoder_2d.py: error: nowhere: no such directory"]
+    assert (process.returncode, out, own_lines(err)) == (2, "", ["encoder_2d.py: error: nowhere: no such directory"])
 
 
 def test_both_scripts_have_the_same_text():

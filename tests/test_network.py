@@ -27,20 +27,10 @@ def initial_values(script, **kwargs):
         return sess.run(variables())
 
 
-def test_names_and_shapes(script, session):
-    script.build_network()
-    expected = {}
-    for weight, bias, before, after, _ in layers(script):
-        expected[weight] = [before, after]
-        expected[bias] = [after]
-    assert {name: v.shape.as_list() for name, v in variables().items()} == expected
-
-
 def test_initial_values(script):
     values = initial_values(script, seed=3)
     # A normal distribution cut off at two standard deviations keeps this much of its own.
-    cut = math.sqrt(1 - 4 * math.exp(-2) / math.sqrt(2 * math.pi) / math.erf(math.sqrt(2)))
-    assert cut == pytest.approx(0.88, abs=0.001)
+    cut = math.sqrt(1 - 4 * math.exp(-2) / math.sqrt(2 * math.pi) / math.erf(math.sqrt(2)))  # 0.88
     for weight, _, before, after, _ in layers(script):
         if before * after > 10_000:
             assert values[weight].std() == pytest.approx(1 if script is autoencoder_recon else cut, rel=0.01)
@@ -115,10 +105,7 @@ def test_cost_has_the_gradient_of_the_articles(script, session, mnist):
 
 
 def test_boxes_of_the_graph(script, session):
-    """TensorBoard draws X, encoder, decoder, cost and training as connected boxes if there is nothing else beside them.
-
-    A variable outside a name scope would be a lone box, and what touches many of those moves to the auxiliary nodes.
-    """
+    """TensorBoard draws X, encoder, decoder, cost and training as connected boxes if there is nothing else beside."""
     script.build_network()
     nodes = session.graph.as_graph_def().node
     assert {node.name.split("/")[0] for node in nodes} == {
