@@ -6,8 +6,8 @@ import sys
 import threading
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # hides what TensorFlow logs in C++; 0 shows it
-import tensorflow.compat.v1 as tf
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before the import: hides what TensorFlow logs in C++; 0 shows it
+import tensorflow.compat.v1 as tf  # the article's TensorFlow 1, which TensorFlow 2 still contains
 import numpy as np
 import matplotlib.pyplot as plt
 from matplotlib.patheffects import withStroke
@@ -25,7 +25,7 @@ n_hidden_4 = 2  # numbers of a code, of which draw() shows the first two
 
 
 def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
-    """Add the article's network to the default graph. Return X, encoder_op, y_pred, cost, optimizer.
+    """Add the article's network to the default graph. Return X, encoder_op, y_pred, cost, optimizer (a step).
 
     learning_rate: above 0. seed: 0 to 2**31 - 2; in a new graph the same seed gives the same initial values.
     initializer: "normal", the article's, or "xavier", the rule of Glorot & Bengio (2010) for sigmoid units.
@@ -33,12 +33,12 @@ def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
     """
     tf.set_random_seed(seed)
     X = tf.placeholder("float", [None, n_input], name="X")  # only the pictures: their labels are not needed to train
-    initial_weight, initial_bias = {  # by initializer
-        "normal": (tf.truncated_normal, tf.random_normal),
-        "xavier": (tf.variance_scaling_initializer(4**2, "fan_avg", "uniform"), tf.zeros),  # +-4 sqrt(6 / (in + out))
-    }[initializer]
-    # A layer's weights are a matrix of its inputs x its units. The decoder has the encoder's sizes in reverse.
-    with tf.name_scope("weights"):
+    assert initializer in ("normal", "xavier")
+    initial_weight, initial_bias = tf.truncated_normal, tf.random_normal
+    if initializer == "xavier":  # uniform within 4 sqrt(6 / (inputs + units)); biases 0
+        initial_weight, initial_bias = tf.variance_scaling_initializer(4**2, "fan_avg", "uniform"), tf.zeros
+    # Weights: a row for each input of a layer, a column for each unit. The decoder has the encoder's sizes in reverse.
+    with tf.name_scope("weights"):  # a box in TensorBoard's picture of the graph
         weights = {
             "encoder_h1": tf.Variable(initial_weight([n_input, n_hidden_1]), name="encoder_h1"),
             "encoder_h2": tf.Variable(initial_weight([n_hidden_1, n_hidden_2]), name="encoder_h2"),
@@ -85,7 +85,7 @@ def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
     y_pred = decoder_op  # the prediction
     y_true = X  # and what it should be: the picture itself
     with tf.name_scope("cost"):
-        # The article's tf.reduce_mean(tf.pow(y_true - y_pred, 2)) in a form that is faster: l2_loss is sum(d**2) / 2.
+        # Least squares: the article's tf.reduce_mean(tf.pow(y_true - y_pred, 2)), but faster. l2_loss is sum(d**2) / 2.
         cost = tf.nn.l2_loss(y_true - y_pred) * (2 / tf.cast(tf.size(X), tf.float32))
     with tf.name_scope("training"):
         optimizer = tf.train.AdamOptimizer(learning_rate).minimize(cost)
@@ -106,15 +106,15 @@ def draw(encoder_result, labels):
 
 def main(argv=None):
     """Run the article's steps with the flags in the list `argv` (None: the command line's; in a notebook, give [])."""
-    parser = make_parser()
+    parser = make_parser()  # the flags of both scripts, below
     args = parser.parse_args(argv)
     mnist = input_data.read_data_sets(args.data_dir, one_hot=False, seed=args.seed)
-    total_batch = int(mnist.train.num_examples / args.batch_size)  # steps of an epoch; images left over come later
+    total_batch = int(mnist.train.num_examples / args.batch_size)  # full batches; images left over come in the next
     if total_batch == 0:
         parser.error(f"argument --batch-size: {args.batch_size} is more than the {mnist.train.num_examples} images to "
                      f"train on ({mnist.validation.num_examples} are held out)")
 
-    with tf.Graph().as_default(), tf.Session() as sess:
+    with tf.Graph().as_default(), tf.Session() as sess:  # a graph of its own: outside, TensorFlow 2 computes eagerly
         X, encoder_op, y_pred, cost, optimizer = build_network(args.learning_rate, args.seed, args.initializer)
         init = tf.global_variables_initializer()
         sess.run(init)
@@ -124,19 +124,19 @@ def main(argv=None):
         if writer:  # TensorBoard then drops what an earlier run logged of the epochs to come
             writer.add_session_log(tf.SessionLog(status=tf.SessionLog.START), first_epoch + 1)
 
-        mnist.train.skip(first_epoch * total_batch * args.batch_size)  # the images of the epochs trained before
+        mnist.train.skip(first_epoch * total_batch * args.batch_size)  # the images of the epochs already trained
         for epoch in range(first_epoch, args.training_epochs):
             for i in range(total_batch):
                 batch_xs, batch_ys = mnist.train.next_batch(args.batch_size)  # pixels from 0 to 1; labels, not used
-                _, c = sess.run([optimizer, cost], feed_dict={X: batch_xs})  # a training step; c is the cost before it
+                _, c = sess.run([optimizer, cost], feed_dict={X: batch_xs})  # a step; c is the batch's cost before it
             if not np.isfinite(c):
                 raise FloatingPointError(f"--learning-rate {args.learning_rate}: the cost is {c} in epoch {epoch + 1}")
             if epoch % args.display_step == 0:
                 print("Epoch:", "%04d" % (epoch + 1), "cost=", "{:.9f}".format(c), flush=True)
-            if saver:
-                save_checkpoint(saver, sess, args, epoch + 1)
             if writer:
                 log_costs(writer, epoch + 1, cost=c, validation_cost=sess.run(cost, {X: mnist.validation.images}))
+            if saver:
+                save_checkpoint(saver, sess, args, epoch + 1)
         print("Optimization Finished!", flush=True)
         print("Test MSE: {:.6f}".format(sess.run(cost, feed_dict={X: mnist.test.images})), flush=True)
 
@@ -148,7 +148,7 @@ def main(argv=None):
         plt.close()
 
 
-# From here on, what the article leaves out: flags, checkpoints, log, errors. The other script has the same text.
+# From here on, the same text in autoencoder_recon.py and encoder_2d.py: flags, checkpoints, log, errors of one line.
 def in_range(kind, low, high=10**9):
     """Return an argparse type for an int or a float (`kind`) from `low` to `high`, both included."""
     def number(text):
@@ -184,7 +184,7 @@ def make_parser():
     flag = parser.add_argument
     flag("--data-dir", metavar="DIR", default=Path(__file__).resolve().parent / "mnist_data",
          help="four IDX files under MNIST's names, .gz or unpacked")
-    flag("--learning-rate", type=in_range(float, 1e-30, 1e38), default=learning_rate, help="Adam's step size")
+    flag("--learning-rate", type=in_range(float, 1e-30, 1e38), default=learning_rate, help="the optimizer's step size")
     flag("--training-epochs", type=in_range(int, 0), default=training_epochs, help="in all, with those of a checkpoint")
     flag("--batch-size", type=in_range(int, 1), default=batch_size, help="images in a training step")
     flag("--display-step", type=in_range(int, 1), default=display_step, help="epochs from one printed cost to the next")
@@ -200,7 +200,7 @@ def make_parser():
 def restore_checkpoint(saver, sess, args):
     """Restore the last checkpoint, or save a first one. Return its number of epochs. Raises DataError, OSError."""
     last = state = args.checkpoint_dir / "checkpoint"  # the file where Saver notes which checkpoint is the last
-    if not state.exists() and not any(args.checkpoint_dir.glob("*-[1-9]*.data-*")):
+    if not state.exists() and not any(args.checkpoint_dir.glob("*-[1-9]*.data-*")):  # but -0: cut off in a first save
         save_checkpoint(saver, sess, args, 0)  # shows before training whether saving works
         return 0
     try:
@@ -234,7 +234,7 @@ def log_costs(writer, epoch, **costs):
     try:
         writer.add_summary(tf.Summary(value=value), epoch)
         writer.flush()
-    except (RuntimeError, IndexError) as err:  # what FileWriter raises if the disk is full, or the file too large
+    except (RuntimeError, IndexError) as err:  # FileWriter's, if the disk is full or the file too large
         raise OSError(str(err).splitlines()[0]) from err
 
 

