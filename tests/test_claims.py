@@ -45,8 +45,8 @@ def test_end_to_end(small_data, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(measure_claims, "draw", lambda *args: (drawn.append(args[:2]), draw(*args)))
     measure_claims.main((0, 1), 1, 2, small_data, tmp_path)
     out, err = capsys.readouterr()
-    assert out.count("\n") == 9 and out.count(" ± ") == 5 * 4 + 2 * 2 and "nan" not in out
-    assert err.count("minutes left") == len(trained) == 20
+    assert out.count("\n") == 7 and out.count(" ± ") == 5 * 4 and "nan" not in out
+    assert err.count("minutes left") == len(trained) == 16
     restored, encoded = drawn[0]
     assert [np.shape(images) for images in restored.values()] == [(10, 784)] * 4
     assert [len(codes) for codes in encoded.values()] == [60] * 3
@@ -54,5 +54,5 @@ def test_end_to_end(small_data, tmp_path, capsys, monkeypatch):
     runs = tmp_path / "runs.jsonl"
     runs.write_text("".join(runs.read_text("utf-8").splitlines(keepends=True)[1:]), "utf-8")
     measure_claims.main((0, 1), 1, 2, small_data, tmp_path)
-    assert capsys.readouterr().out == out and trained[20:] == trained[:1]
+    assert capsys.readouterr().out == out and trained[16:] == trained[:1]
     plt.close("all")
