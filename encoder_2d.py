@@ -67,8 +67,7 @@ def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
             layer_1 = tf.nn.sigmoid(tf.add(tf.matmul(x, weights["encoder_h1"]), biases["encoder_b1"]))
             layer_2 = tf.nn.sigmoid(tf.add(tf.matmul(layer_1, weights["encoder_h2"]), biases["encoder_b2"]))
             layer_3 = tf.nn.sigmoid(tf.add(tf.matmul(layer_2, weights["encoder_h3"]), biases["encoder_b3"]))
-            # No sigmoid here, so that a code may lie anywhere in the plane.
-            layer_4 = tf.add(tf.matmul(layer_3, weights["encoder_h4"]), biases["encoder_b4"])
+            layer_4 = tf.add(tf.matmul(layer_3, weights["encoder_h4"]), biases["encoder_b4"])  # linear: no bounds
         return layer_4
 
     # The decoder mirrors the encoder, from a code back to 784 pixels.

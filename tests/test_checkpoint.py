@@ -13,7 +13,6 @@ import pytest
 import tensorflow.compat.v1 as tf
 from conftest import costs, own_lines, snapshot, start, tensors
 
-
 import autoencoder_recon
 import encoder_2d
 from mnist_data import input_data

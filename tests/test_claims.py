@@ -24,6 +24,8 @@ def test_neighbours_in_clusters():
     # 6 points in a cluster of 11 are one digit: each sees 5 of its own and 5 others, the others 6 against 4.
     digits = np.array([3] * 6 + [4] * 5)
     assert neighbour_accuracy(rng.random((11, 2)), digits) == pytest.approx(6 * 0.5 / 11)
+    # A point is no neighbour of its own: alone among ten others, it is wrong, and they are right.
+    assert neighbour_accuracy(rng.random((11, 2)), np.array([0] + [1] * 10)) == pytest.approx(10 / 11)
 
 
 def test_what_is_measured(script, run, small_data, monkeypatch):

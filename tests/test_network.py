@@ -30,7 +30,8 @@ def initial_values(script, **kwargs):
 def test_initial_values(script):
     values = initial_values(script, seed=3)
     # A normal distribution cut off at two standard deviations keeps this much of its own.
-    cut = math.sqrt(1 - 4 * math.exp(-2) / math.sqrt(2 * math.pi) / math.erf(math.sqrt(2)))  # 0.88
+    cut = math.sqrt(1 - 4 * math.exp(-2) / math.sqrt(2 * math.pi) / math.erf(math.sqrt(2)))
+    assert cut == pytest.approx(0.88, abs=0.001)
     for weight, _, before, after, _ in layers(script):
         if before * after > 10_000:
             assert values[weight].std() == pytest.approx(1 if script is autoencoder_recon else cut, rel=0.01)

@@ -31,7 +31,7 @@ class FlushedStdout(list):
 def shown(request, small_data, tmp_path_factory):
     """A run of four epochs in two parts, and all that it shows; beside it the data, read by NumPy alone."""
     script, directory = request.param, tmp_path_factory.mktemp("shown")
-    stdout, figures, values, starts = FlushedStdout(), [], {}, []
+    stdout, figures, values, starts, graphs = FlushedStdout(), [], {}, [], []
     flags = ["--data-dir", small_data, "--seed", SEED, "--batch-size", BATCH_SIZE, "--learning-rate", 0.02,
              "--display-step", 3, "--checkpoint-dir", directory / "c", "--output", directory / "a.png"]
     if script is autoencoder_recon:
@@ -45,12 +45,13 @@ def shown(request, small_data, tmp_path_factory):
         for event in tf.train.summary_iterator(str(path)):
             values.update({(value.tag, event.step): value.simple_value for value in event.summary.value})
             starts += [event.step] * event.HasField("session_log")
+            graphs += [event.graph_def] * event.HasField("graph_def")
     train, test, labels = (np.frombuffer((small_data / name).read_bytes()[offset:], np.uint8) for name, offset in [
         ("train-images-idx3-ubyte", 16), ("t10k-images-idx3-ubyte", 16), ("t10k-labels-idx1-ubyte", 8)])
     train, test = (pixels.reshape(-1, 784) * np.float32(1 / 255) for pixels in (train, test))
     return types.SimpleNamespace(
         script=script, directory=directory, lines=stdout, unflushed=stdout.written, figure=figures[-1],
-        open_figures=plt.get_fignums(), values=tensors(directory / "c"), logged=values, starts=starts,
+        open_figures=plt.get_fignums(), values=tensors(directory / "c"), logged=values, starts=starts, graphs=graphs,
         train=train[5000:], validation=train[:5000], test=test, labels=labels)
 
 
@@ -95,7 +96,9 @@ def test_log(shown, plain):
     assert shown.logged.keys() == {(tag, epoch) for tag in ("cost", "validation_cost") for epoch in epochs}
     assert [shown.logged["cost", epoch] for epoch in epochs] == pytest.approx(plain.costs, abs=1e-9)
     assert shown.logged["validation_cost", EPOCHS] == pytest.approx(plain.validation_cost, abs=1e-9)
-    assert shown.starts == [1, 3]
+    assert shown.starts == [1, 3] and len(shown.graphs) == 2
+    boxes = {node.name.split("/")[0] for node in tf.GraphDef.FromString(shown.graphs[0]).node}
+    assert boxes == {"X", "weights", "biases", "encoder", "decoder", "cost", "training", "init", "save"}
 
 
 @pytest.mark.parametrize("shown", [autoencoder_recon], indirect=True)

@@ -5,6 +5,7 @@ import re
 import tensorflow.compat.v1 as tf
 from conftest import own_lines, start
 
+
 def test_a_few_batches_lower_the_cost(script, mnist):
     with tf.Graph().as_default(), tf.Session() as sess:
         X, encoder_op, y_pred, cost, optimizer = script.build_network()
