@@ -1,4 +1,5 @@
 """What all tests use: both scripts as modules, small sets of real MNIST, and a script as a user starts it."""
+import contextlib
 import gc
 import gzip
 import os
@@ -114,10 +115,13 @@ def refused(run, tmp_path, capsys):
     return refused
 
 
-@pytest.fixture
-def file_size_limit():
-    """Return a function that limits, until the test ends, how large a file may grow: much like a full disk."""
+@contextlib.contextmanager
+def file_size_limit(size):
+    """Limit how large any file of this process may grow, pytest's report as well: much like a full disk."""
     resource = pytest.importorskip("resource")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from conftest import costs, own_lines, snapshot, start, tensors
+from conftest import costs, file_size_limit, own_lines, snapshot, start, tensors
 
 import autoencoder_recon
 import encoder_2d
@@ -125,26 +125,22 @@ def test_cost_that_is_not_finite(script, run, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("script", [autoencoder_recon], indirect=True)
-def test_full_disk(run, tmp_path, file_size_limit):
+def test_full_disk(run, tmp_path):
     """What is saved stays, and training goes on from it."""
     expected = run("--training-epochs", 1).out
     run("--training-epochs", 0, "--checkpoint-dir", "c")
     before = snapshot(tmp_path / "c")
-    file_size_limit(100_000)
-    with pytest.raises(OSError, match=r"^c/autoencoder_recon-1\.data\S*; File too large$"):
+    with file_size_limit(100_000), pytest.raises(OSError, match=r"^c/autoencoder_recon-1\.data\S*; File too large$"):
         run("--training-epochs", 3, "--checkpoint-dir", "c")
     assert before.items() <= snapshot(tmp_path / "c").items()
-    file_size_limit(10**9)
     assert run("--training-epochs", 1, "--checkpoint-dir", "c").out == expected
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_full_disk_for_log_and_picture(run, tmp_path, file_size_limit):
+def test_full_disk_for_log_and_picture(run, tmp_path):
     run("--training-epochs", 0, "--log-dir", "log")
     (log,) = (tmp_path / "log").iterdir()
-    file_size_limit(log.stat().st_size + 100)
-    with pytest.raises(OSError, match=r"^full/events\.out\S*; File too large$"):
+    with file_size_limit(log.stat().st_size + 100), pytest.raises(OSError, match=r"^full/events\S*; File too large$"):
         run("--training-epochs", 3, "--log-dir", "full")
-    file_size_limit(4096)
-    with pytest.raises(OSError, match="File too large"):
+    with file_size_limit(4096), pytest.raises(OSError, match="File too large"):
         run("--training-epochs", 0)
