@@ -1,6 +1,4 @@
 """The networks in NumPy, by their variables' names and in float64: what the scripts' graphs are compared with."""
-import math
-
 import numpy as np
 
 
@@ -39,7 +37,7 @@ def gradients(script, values, x):
 
 def adam(values, moments, step, gradient, learning_rate):
     """Change values and moments by one step of Adam (Kingma & Ba 2015, the form before section 2.1)."""
-    rate = learning_rate * math.sqrt(1 - 0.999**step) / (1 - 0.9**step)
+    rate = learning_rate * np.sqrt(1 - 0.999**step) / (1 - 0.9**step)
     for name, g in gradient.items():
         m, v = moments[name] = (0.9 * moments[name][0] + 0.1 * g, 0.999 * moments[name][1] + 0.001 * g**2)
         values[name] = values[name] - rate * m / (np.sqrt(v) + 1e-8)

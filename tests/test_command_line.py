@@ -2,13 +2,17 @@
 import gc
 import inspect
 import os
+import runpy
+import sys
+import threading
 
 import pytest
 import tensorflow.compat.v1 as tf
-from conftest import ROOT, costs, own_lines, start
+from conftest import ROOT, costs
 
 import autoencoder_recon
 import encoder_2d
+from mnist_data import input_data
 
 
 def test_defaults(script, monkeypatch, tmp_path):
@@ -16,11 +20,9 @@ def test_defaults(script, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     args = script.make_parser().parse_args([])
     assert args.data_dir == ROOT / "mnist_data" and args.seed == 0 and args.initializer == "normal"
-    for values in (args, script):
-        assert [values.learning_rate, values.training_epochs, values.batch_size, values.display_step] == [
-            0.01, 10, 256, 1]
+    for v in (args, script):
+        assert (v.learning_rate, v.training_epochs, v.batch_size, v.display_step) == (0.01, 10, 256, 1)
     assert autoencoder_recon.examples_to_show == 10
-    assert str(ROOT / "mnist_data") in "".join(script.make_parser().format_help().split())
 
 
 def test_seed_and_init(run):
@@ -50,10 +52,11 @@ def test_bad_flags(flag, values, script, refused, tmp_path):
 
 
 @pytest.mark.parametrize("script", [autoencoder_recon], indirect=True)
-def test_examples_to_show(run, refused):
+def test_examples_to_show_and_another_format(run, refused, tmp_path):
     for value in ("0", "101"):
         assert f"--examples-to-show: {value} is not from 1 to 100" in refused("--examples-to-show", value)
-    assert run("--training-epochs", 0, "--examples-to-show", 100).out  # of the 60 that there are
+    run("--training-epochs", 0, "--examples-to-show", 100, "--output", "a.SVG")  # 100 of the 60 that there are
+    assert (tmp_path / "a.SVG").read_bytes().startswith(b"<?xml")
 
 
 def test_what_a_line_explains(refused, monkeypatch):
@@ -70,10 +73,27 @@ def test_nothing_is_left_behind_in_the_process(run):
     assert tf.get_logger().level == level and gc.isenabled() and gc.get_freeze_count() == frozen
 
 
-def test_a_process_refuses_in_one_line(tmp_path):
-    process = start(encoder_2d, "--data-dir", "nowhere", "--checkpoint-dir", "c", cwd=tmp_path)
-    out, err = process.communicate()
-    assert (process.returncode, out, own_lines(err)) == (2, "", ["encoder_2d.py: error: nowhere: no such directory"])
+@pytest.mark.parametrize("error, status, line", [
+    (input_data.DataError("d: no such directory"), 2, "error: d: no such directory"),
+    (OSError(28, "No space left on device", "a.png"), 1, "error: [Errno 28] No space left on device: 'a.png'"),
+    (BrokenPipeError(32, "Broken pipe"), 1, "error: stdout: Broken pipe"),
+    (FloatingPointError("--learning-rate 9.0: the cost is nan"), 1, "error: --learning-rate 9.0: the cost is nan"),
+    (MemoryError(), 1, "error: not enough memory"),
+    (KeyboardInterrupt(), 130, "interrupted; what --checkpoint-dir has saved is kept"),
+    (ValueError("a reader's mistake"), None, None),
+])
+def test_errors_of_a_script_that_is_run(error, status, line, script, monkeypatch, capsys):
+    """A line and a status for what a user can mend; a traceback for all else."""
+    def fail(*args, **kwargs):
+        raise error
+    monkeypatch.setattr(sys, "argv", [script.__file__])
+    monkeypatch.setattr(tf.logging, "set_verbosity", lambda level: None)  # the tests' process keeps its own
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    monkeypatch.setattr(input_data, "read_data_sets", fail)
+    with pytest.raises(SystemExit if status else type(error)) as info:
+        runpy.run_path(script.__file__, run_name="__main__")
+    if status:
+        assert info.value.code == status and capsys.readouterr().err == f"{script.__name__}.py: {line}\n"
 
 
 def test_both_scripts_have_the_same_text():

@@ -28,7 +28,7 @@ def initial_values(script, **kwargs):
 
 
 def test_initial_values(script):
-    values = initial_values(script, seed=3)
+    values, others = (initial_values(script, seed=seed) for seed in (3, 4))
     # A normal distribution cut off at two standard deviations keeps this much of its own.
     cut = math.sqrt(1 - 4 * math.exp(-2) / math.sqrt(2 * math.pi) / math.erf(math.sqrt(2)))
     assert cut == pytest.approx(0.88, abs=0.001)
@@ -37,6 +37,7 @@ def test_initial_values(script):
             assert values[weight].std() == pytest.approx(1 if script is autoencoder_recon else cut, rel=0.01)
             assert abs(values[weight].mean()) < 0.02
         assert (abs(values[weight]).max() <= 2) == (script is encoder_2d)
+        assert (values[weight] != others[weight]).mean() > 0.99
     biases = np.concatenate([values[bias] for _, bias, _, _, _ in layers(script)])
     assert biases.std() == pytest.approx(1, rel=0.1) and abs(biases).max() > 2
 
@@ -50,14 +51,6 @@ def test_xavier_initial_values(script):
         assert abs(w).max() <= limit * (1 + 1e-6) and abs(w).max() > limit * (1 - 10 / n)
         assert w.std() == pytest.approx(limit / math.sqrt(3), rel=3 / math.sqrt(n))
         assert (values[bias] == 0).all()
-
-
-@pytest.mark.parametrize("initializer", ["normal", "xavier"])
-def test_seed_chooses_initial_values(script, initializer):
-    first, again, other = (np.concatenate([np.ravel(value) for value in initial_values(
-        script, seed=seed, initializer=initializer).values()]) for seed in (0, 0, 1))
-    np.testing.assert_array_equal(first, again)
-    assert (first != other).mean() > 0.97  # all but xavier's biases
 
 
 def test_mathematics(script, session, mnist):
@@ -103,13 +96,3 @@ def test_cost_has_the_gradient_of_the_articles(script, session, mnist):
         for own, expected in zip(*session.run(both, feed_dict)):
             np.testing.assert_array_equal(own, expected)
         session.run(optimizer, feed_dict)
-
-
-def test_boxes_of_the_graph(script, session):
-    """TensorBoard draws X, encoder, decoder, cost and training as connected boxes if there is nothing else beside."""
-    script.build_network()
-    nodes = session.graph.as_graph_def().node
-    assert {node.name.split("/")[0] for node in nodes} == {
-        "X", "weights", "biases", "encoder", "decoder", "cost", "training"}
-    where = {node.name.split("/")[0] for node in nodes if node.op in ("MatMul", "ResourceApplyAdam")}
-    assert where == {"encoder", "decoder", "training"}

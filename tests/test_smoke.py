@@ -5,6 +5,9 @@ import re
 import tensorflow.compat.v1 as tf
 from conftest import own_lines, start
 
+import autoencoder_recon
+import encoder_2d
+
 
 def test_a_few_batches_lower_the_cost(script, mnist):
     with tf.Graph().as_default(), tf.Session() as sess:
@@ -17,12 +20,15 @@ def test_a_few_batches_lower_the_cost(script, mnist):
         assert sess.run(cost, feed_dict={X: mnist.test.images}) < before
 
 
-def test_a_short_run(script, small_data, tmp_path):
-    """In another directory than the script's, on a machine without a display."""
+def test_short_runs(small_data, tmp_path):
+    """Both scripts at once, in another directory than theirs, on a machine without a display."""
     env = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
-    process = start(script, "--data-dir", small_data, "--training-epochs", 1, cwd=tmp_path, env=env)
-    out, err = process.communicate()
-    assert process.returncode == 0 and own_lines(err) == []
-    assert re.fullmatch(r"Epoch: 0001 cost= \d+\.\d{9}\nOptimization Finished!\n"
-                        rf"Test MSE: \d+\.\d{{6}}\nSaved {script.__name__}\.png\n", out)
-    assert [path.name for path in tmp_path.iterdir()] == [f"{script.__name__}.png"]
+    scripts = [autoencoder_recon, encoder_2d]
+    processes = [start(script, "--data-dir", small_data, "--training-epochs", 1, cwd=tmp_path, env=env)
+                 for script in scripts]
+    for script, process in zip(scripts, processes):
+        out, err = process.communicate()
+        assert process.returncode == 0 and own_lines(err) == []
+        assert re.fullmatch(r"Epoch: 0001 cost= \d+\.\d{9}\nOptimization Finished!\n"
+                            rf"Test MSE: \d+\.\d{{6}}\nSaved {script.__name__}\.png\n", out)
+    assert {path.name for path in tmp_path.iterdir()} == {"autoencoder_recon.png", "encoder_2d.png"}
