@@ -1,7 +1,7 @@
 """Times one epoch of real MNIST: the scripts' training step beside the same with the article's formula for the cost.
 
 In each round both train one epoch, one after the other in the same process, after a first round that isn't counted.
-The ratio is the median over the rounds. Takes half a minute on two cores.
+The ratio is the median over the rounds. Takes a minute on two cores.
 """
 import os
 import platform
