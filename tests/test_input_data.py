@@ -78,7 +78,6 @@ BAD = {
     "truncated gzip": (f"{IMAGES}.gz", lambda b: gzip.compress(b, 1)[:-5000], "not a whole gzip file"),
     "damaged gzip": (f"{IMAGES}.gz", lambda b: gzip.compress(b, 1)[:-8] + bytes(8), "not a whole gzip file: CRC check"),
     "not gzip": (f"{IMAGES}.gz", lambda b: b"<html>not found</html>", "not a whole gzip file"),
-    "not IDX": (IMAGES, lambda b: b"<html>not found</html>", "not an IDX file"),
     "labels for images": (IMAGES, lambda b: idx_bytes(np.zeros(5600)), "not an IDX file of bytes in 3 dimensions"),
     "half a header": (IMAGES, lambda b: b[:9], "ends within its header"),
     "other size": (IMAGES, lambda b: idx_bytes(np.zeros((5600, 16, 49))), "5600 examples of shape [16, 49]"),
