@@ -70,7 +70,7 @@ def test_nothing_is_left_behind_in_the_process(run):
     """An importing program finds TensorFlow's logger and Python's collector as they were."""
     level, frozen = tf.get_logger().level, gc.get_freeze_count()
     run("--training-epochs", 1, "--checkpoint-dir", "c", "--log-dir", "log")
-    assert tf.get_logger().level == level and gc.isenabled() and gc.get_freeze_count() == frozen
+    assert tf.get_logger().level == level <= tf.logging.WARN and gc.isenabled() and gc.get_freeze_count() == frozen
 
 
 @pytest.mark.parametrize("error, status, line", [
@@ -79,7 +79,6 @@ def test_nothing_is_left_behind_in_the_process(run):
     (BrokenPipeError(32, "Broken pipe"), 1, "error: stdout: Broken pipe"),
     (FloatingPointError("--learning-rate 9.0: the cost is nan"), 1, "error: --learning-rate 9.0: the cost is nan"),
     (MemoryError(), 1, "error: not enough memory"),
-    (KeyboardInterrupt(), 130, "interrupted; what --checkpoint-dir has saved is kept"),
     (ValueError("a reader's mistake"), None, None),
 ])
 def test_errors_of_a_script_that_is_run(error, status, line, script, monkeypatch, capsys):
