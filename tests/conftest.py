@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 os.environ["MPLBACKEND"] = "Agg"
+os.environ.pop("PYTHONUNBUFFERED", None)  # it would hide what a script does when the stdout that it buffers is closed
 os.environ.pop("DISPLAY", None)  # with one, plt.show() would warn that Agg has no window
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
