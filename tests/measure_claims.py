@@ -94,7 +94,7 @@ def neighbour_accuracy(codes, labels, k=10):
 
 def pca_results(components, train, images):
     """Return the codes of images (n, 784) and their reconstructions (not clipped) by a PCA fitted on train (m, 784)."""
-    pca = PCA(components, svd_solver="covariance_eigh").fit(train)  # exact; with few images, PCA would choose a random one
+    pca = PCA(components, svd_solver="covariance_eigh").fit(train)  # exact; else random with few images
     codes = pca.transform(images)
     return codes, pca.inverse_transform(codes)
 
