@@ -161,7 +161,7 @@ def picture_file(text):
     """Return the Path `text`: the argparse type of a picture that Matplotlib can write."""
     formats = plt.Figure().canvas.get_supported_filetypes()
     if Path(text).suffix[1:].lower() not in formats or not Path(text).parent.is_dir() or Path(text).is_dir():
-        raise argparse.ArgumentTypeError(f"{text} is not a .{', .'.join(formats)} file in a directory that is there")
+        raise argparse.ArgumentTypeError(f"{text}: no file can be there, or its ending isn't {', '.join(formats)}")
     return Path(text)
 
 
