@@ -33,7 +33,7 @@ def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
     X = tf.placeholder("float", [None, n_input], name="X")  # only the pictures: their labels are not needed to train
     assert initializer in ("normal", "xavier")
     initial_weight, initial_bias = tf.random_normal, tf.random_normal
-    if initializer == "xavier":  # uniform within 4 sqrt(6 / (inputs + units)); biases 0
+    if initializer == "xavier":  # weights uniform within 4 sqrt(6 / (inputs + units)); biases 0
         initial_weight, initial_bias = tf.variance_scaling_initializer(4**2, "fan_avg", "uniform"), tf.zeros
     # Weights: a row for each input of a layer, a column for each unit. The decoder has the encoder's sizes in reverse.
     with tf.name_scope("weights"):  # a box in TensorBoard's picture of the graph
@@ -97,7 +97,7 @@ def main(argv=None):
                         help="test digits to draw")
     args = parser.parse_args(argv)
     mnist = input_data.read_data_sets(args.data_dir, one_hot=False, seed=args.seed)
-    total_batch = int(mnist.train.num_examples / args.batch_size)  # full batches; images left over come in the next
+    total_batch = int(mnist.train.num_examples / args.batch_size)  # full batches; images left over come in the next one
     if total_batch == 0:
         parser.error(f"argument --batch-size: {args.batch_size} is more than the {mnist.train.num_examples} images to "
                      f"train on ({mnist.validation.num_examples} are held out)")
@@ -109,14 +109,14 @@ def main(argv=None):
         saver = tf.train.Saver(max_to_keep=1, save_relative_paths=True) if args.checkpoint_dir else None
         first_epoch = restore_checkpoint(saver, sess, args) if saver else 0
         writer = tf.summary.FileWriter(args.log_dir, sess.graph) if args.log_dir else None
-        if writer:  # TensorBoard then drops what an earlier run logged of the epochs to come
+        if writer:  # so that TensorBoard drops what an earlier run logged from that epoch on
             writer.add_session_log(tf.SessionLog(status=tf.SessionLog.START), first_epoch + 1)
 
         mnist.train.skip(first_epoch * total_batch * args.batch_size)  # the images of the epochs already trained
         for epoch in range(first_epoch, args.training_epochs):
             for i in range(total_batch):
                 batch_xs, batch_ys = mnist.train.next_batch(args.batch_size)  # pixels from 0 to 1; labels, not used
-                _, c = sess.run([optimizer, cost], feed_dict={X: batch_xs})  # a step; c is the batch's cost before it
+                _, c = sess.run([optimizer, cost], feed_dict={X: batch_xs})  # one step; c is the cost before it
             if not np.isfinite(c):
                 raise FloatingPointError(f"--learning-rate {args.learning_rate}: the cost is {c} in epoch {epoch + 1}")
             if epoch % args.display_step == 0:
@@ -144,6 +144,7 @@ def in_range(kind, low, high=10**9):
         if not low <= kind(text) <= high:
             raise argparse.ArgumentTypeError(f"{text} is not from {low} to {high}")
         return kind(text)
+    number.__name__ = kind.__name__  # for argparse's message
     return number
 
 
@@ -189,7 +190,7 @@ def make_parser():
 def restore_checkpoint(saver, sess, args):
     """Restore the last checkpoint, or save a first one. Return its number of epochs. Raises DataError, OSError."""
     last = state = args.checkpoint_dir / "checkpoint"  # the file where Saver notes which checkpoint is the last
-    if not state.exists() and not any(args.checkpoint_dir.glob("*-[1-9]*.data-*")):  # but -0: cut off in a first save
+    if not state.exists() and not any(args.checkpoint_dir.glob("*-[1-9]*.data-*")):  # -0 alone: a first save, cut off
         save_checkpoint(saver, sess, args, 0)  # shows before training whether saving works
         return 0
     try:
@@ -219,9 +220,8 @@ def save_checkpoint(saver, sess, args, epoch):
 
 def log_costs(writer, epoch, **costs):
     """Write the costs of an epoch to the log, under their names. Raises OSError."""
-    value = [tf.Summary.Value(tag=tag, simple_value=c) for tag, c in costs.items()]
     try:
-        writer.add_summary(tf.Summary(value=value), epoch)
+        writer.add_summary(tf.Summary(value=[{"tag": tag, "simple_value": c} for tag, c in costs.items()]), epoch)
         writer.flush()
     except (RuntimeError, IndexError) as err:  # FileWriter's, if the disk is full or the file too large
         raise OSError(str(err).splitlines()[0]) from err

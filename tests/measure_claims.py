@@ -114,7 +114,7 @@ def draw(restored, encoded, labels, directory):
         codes = np.asarray(codes)[:, :2]
         points = ax.scatter(*codes.T, c=labels, cmap="tab10", vmin=-0.5, vmax=9.5, s=2, linewidths=0)
         ax.set_title(name)
-        for digit in np.unique(labels):  # as in encoder_2d.py's own picture
+        for digit in np.unique(labels) if "PCA" not in name else []:  # PCA's medians lie on each other
             ax.text(*np.median(codes[labels == digit], axis=0), digit, weight="bold", ha="center", va="center",
                     path_effects=[withStroke(linewidth=2, foreground="white")])
     f.colorbar(points, ax=a, ticks=range(10), label="digit")
