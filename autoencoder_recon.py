@@ -6,7 +6,7 @@ import sys
 import threading
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before the import: hides what TensorFlow logs in C++; 0 shows it
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before the import: hides most of what TensorFlow logs; 0 shows it
 import tensorflow.compat.v1 as tf  # the article's TensorFlow 1, which TensorFlow 2 still contains
 import numpy as np
 import matplotlib.pyplot as plt
