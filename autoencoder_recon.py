@@ -97,7 +97,7 @@ def main(argv=None):
                         help="test digits to draw")
     args = parser.parse_args(argv)
     mnist = input_data.read_data_sets(args.data_dir, one_hot=False, seed=args.seed)
-    total_batch = int(mnist.train.num_examples / args.batch_size)  # full batches; images left over come in the next one
+    total_batch = int(mnist.train.num_examples / args.batch_size)  # full batches; the rest comes in the next epoch
     if total_batch == 0:
         parser.error(f"argument --batch-size: {args.batch_size} is more than the {mnist.train.num_examples} images to "
                      f"train on ({mnist.validation.num_examples} are held out)")
@@ -221,7 +221,7 @@ def save_checkpoint(saver, sess, args, epoch):
 def log_costs(writer, epoch, **costs):
     """Write the costs of an epoch to the log, under their names. Raises OSError."""
     try:
-        writer.add_summary(tf.Summary(value=[{"tag": tag, "simple_value": c} for tag, c in costs.items()]), epoch)
+        writer.add_summary(tf.Summary(value=[tf.Summary.Value(tag=t, simple_value=c) for t, c in costs.items()]), epoch)
         writer.flush()
     except (RuntimeError, IndexError) as err:  # FileWriter's, if the disk is full or the file too large
         raise OSError(str(err).splitlines()[0]) from err

@@ -23,6 +23,8 @@ import autoencoder_recon
 import encoder_2d
 from mnist_data import input_data
 
+SCRIPTS = [autoencoder_recon, encoder_2d]
+
 gc.freeze()  # the collector's rounds through TensorFlow's modules take a good part of the tests' time
 
 
@@ -70,7 +72,7 @@ def snapshot(directory):
     return {path: path.stat().st_mtime_ns for path in directory.rglob("*") if path.is_file()}
 
 
-@pytest.fixture(params=[autoencoder_recon, encoder_2d], ids=lambda script: script.__name__)
+@pytest.fixture(params=SCRIPTS, ids=lambda script: script.__name__)
 def script(request):
     yield request.param
     plt.close("all")

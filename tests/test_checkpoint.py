@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from conftest import costs, file_size_limit, own_lines, snapshot, start, tensors
+from conftest import SCRIPTS, costs, file_size_limit, own_lines, snapshot, start, tensors
 
 import autoencoder_recon
 import encoder_2d
@@ -69,10 +69,9 @@ def break_off(script, small_data, directory):
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_broken_off(small_data, tmp_path, capsys):
     """With two steps an epoch, a run is in the middle of saving for much of its time. Both scripts at once."""
-    scripts = [autoencoder_recon, encoder_2d]
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        list(pool.map(lambda script: break_off(script, small_data, tmp_path / script.__name__), scripts))
-    for script in scripts:
+        list(pool.map(lambda script: break_off(script, small_data, tmp_path / script.__name__), SCRIPTS))
+    for script in SCRIPTS:
         broken, unbroken = str(tmp_path / script.__name__), str(tmp_path / "unbroken" / script.__name__)
         epochs, outs = int(tf.train.latest_checkpoint(broken).rpartition("-")[2]) + 3, []
         for directory in (broken, unbroken):
@@ -139,7 +138,8 @@ def test_full_disk(run, tmp_path):
 def test_full_disk_for_log_and_picture(run, tmp_path):
     run("--training-epochs", 0, "--log-dir", "log")
     (log,) = (tmp_path / "log").iterdir()
-    with file_size_limit(log.stat().st_size + 100), pytest.raises(OSError, match=r"^full/events\S*; File too large$"):
+    size = log.stat().st_size + 100
+    with file_size_limit(size), pytest.raises(OSError, match=r"^full/events\.out\S*; File too large$"):
         run("--training-epochs", 3, "--log-dir", "full")
     with file_size_limit(4096), pytest.raises(OSError, match="File too large"):
         run("--training-epochs", 0)

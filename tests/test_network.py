@@ -44,10 +44,11 @@ def test_initial_values(script):
 
 def test_xavier_initial_values(script):
     """Glorot & Bengio (2010): for the sigmoid, uniform within 4 sqrt(6 / (fan_in + fan_out)), biases 0."""
-    values = initial_values(script, initializer="xavier")
+    values, others = (initial_values(script, seed=seed, initializer="xavier") for seed in (3, 4))
     for weight, bias, before, after, _ in layers(script):
         limit = 4 * math.sqrt(6 / (before + after))
         w, n = values[weight], before * after
+        assert (w != others[weight]).mean() > 0.99
         assert abs(w).max() <= limit * (1 + 1e-6) and abs(w).max() > limit * (1 - 10 / n)
         assert w.std() == pytest.approx(limit / math.sqrt(3), rel=3 / math.sqrt(n))
         assert (values[bias] == 0).all()

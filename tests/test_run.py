@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from conftest import tensors
+from conftest import SCRIPTS, tensors
 from numpy_network import forward
 
 import autoencoder_recon
@@ -27,7 +27,7 @@ class FlushedStdout(list):
         self.written = ""
 
 
-@pytest.fixture(scope="module", params=[autoencoder_recon, encoder_2d], ids=lambda script: script.__name__)
+@pytest.fixture(scope="module", params=SCRIPTS, ids=lambda script: script.__name__)
 def shown(request, small_data, tmp_path_factory):
     """A run of four epochs in two parts, and all that it shows; beside it the data, read by NumPy alone."""
     script, directory = request.param, tmp_path_factory.mktemp("shown")

@@ -3,10 +3,7 @@ import os
 import re
 
 import tensorflow.compat.v1 as tf
-from conftest import own_lines, start
-
-import autoencoder_recon
-import encoder_2d
+from conftest import SCRIPTS, own_lines, start
 
 
 def test_a_few_batches_lower_the_cost(script, mnist):
@@ -23,10 +20,9 @@ def test_a_few_batches_lower_the_cost(script, mnist):
 def test_short_runs(small_data, tmp_path):
     """Both scripts at once, in another directory than theirs, on a machine without a display."""
     env = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
-    scripts = [autoencoder_recon, encoder_2d]
     processes = [start(script, "--data-dir", small_data, "--training-epochs", 1, cwd=tmp_path, env=env)
-                 for script in scripts]
-    for script, process in zip(scripts, processes):
+                 for script in SCRIPTS]
+    for script, process in zip(SCRIPTS, processes):
         out, err = process.communicate()
         assert process.returncode == 0 and own_lines(err) == []
         assert re.fullmatch(r"Epoch: 0001 cost= \d+\.\d{9}\nOptimization Finished!\n"
