@@ -54,16 +54,20 @@ def build_autoencoder(n_hidden, seed, initializer):
     for before, after in zip(units, units[1:]):
         w, b = tf.Variable(weight([before, after])), tf.Variable(bias([after]))
         outputs.append(tf.nn.sigmoid(tf.matmul(outputs[-1], w) + b))
-    cost = tf.nn.l2_loss(X - outputs[-1]) * (2 / tf.cast(tf.size(X), tf.float32))
+    cost = tf.reduce_mean(tf.square(X - outputs[-1]))
     return X, outputs[len(n_hidden)], outputs[-1], cost, tf.train.AdamOptimizer(0.01).minimize(cost)
 
 
 def train(run, all_epochs, data_dir):
-    """Train as the scripts do. Return what is measured after each of all_epochs: a dict with the test MSE, and with
-    what is drawn, as lists: of encoder_2d's network all codes, of the others the first ten reconstructions."""
+    """Train as the scripts do, for the largest number in all_epochs. Return what is measured, as a dict for JSON.
+
+    "cost" and "validation_cost" are lists with a number for each epoch: the cost of its last batch, and the cost of the
+    validation set after it. For each number in all_epochs, written as text, there is a dict with the "test_mse" and
+    with what is "drawn": all test codes of encoder_2d's network, the first ten reconstructions of any other.
+    """
     mnist = input_data.read_data_sets(data_dir, seed=run.seed)
     batch_size = autoencoder_recon.batch_size
-    measured = {}
+    measured = {"cost": [], "validation_cost": []}
     with tf.Graph().as_default(), tf.Session() as sess:
         build = partial(build_autoencoder, run.n_hidden)
         if run.n_hidden in SCRIPTS:
@@ -73,7 +77,9 @@ def train(run, all_epochs, data_dir):
         for epoch in range(1, max(all_epochs) + 1):
             for i in range(int(mnist.train.num_examples / batch_size)):
                 batch_xs, batch_ys = mnist.train.next_batch(batch_size)
-                sess.run(optimizer, feed_dict={X: batch_xs})
+                _, c = sess.run([optimizer, cost], feed_dict={X: batch_xs})
+            measured["cost"].append(float(c))
+            measured["validation_cost"].append(float(sess.run(cost, feed_dict={X: mnist.validation.images})))
             if epoch in all_epochs:
                 codes, images, mse = sess.run([encoder_op, y_pred, cost], feed_dict={X: mnist.test.images})
                 drawn = codes if run.n_hidden == ENCODER else images[:10]
