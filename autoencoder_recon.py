@@ -128,7 +128,7 @@ def main(argv=None):
                     _, c = sess.run([optimizer, cost], feed_dict={X: batch_xs})
                 # c is the cost before the last step. What is saved is the network after it.
                 images = mnist.validation.images if saver or log else batch_xs
-                new_cost = finite_cost(sess, cost, {X: images}, args)
+                new_cost = finite_cost(sess, cost, {X: images}, args, epoch + 1)
                 if epoch % args.display_step == 0:
                     print_line("Epoch:", "%04d" % (epoch + 1), "cost=", "{:.9f}".format(c))
                 if log:
@@ -136,7 +136,8 @@ def main(argv=None):
                 if saver:
                     save_checkpoint(saver, sess, args, epoch + 1)
         print_line("Optimization Finished!")
-        print_line("Test MSE: {:.6f}".format(finite_cost(sess, cost, {X: mnist.test.images}, args)))
+        test_mse = finite_cost(sess, cost, {X: mnist.test.images}, args, args.training_epochs)
+        print_line("Test MSE: {:.6f}".format(test_mse))
 
         images = mnist.test.images[:args.examples_to_show]
         encode_decode = sess.run(y_pred, feed_dict={X: images})
@@ -157,16 +158,16 @@ class RunError(Exception):
 
 
 @contextlib.contextmanager
-def one_line_errors(path, error_type=RunError):
-    """Turn errors in reading or writing `path` into an `error_type` with a message of one line."""
+def one_line_errors(name, error_type=RunError):
+    """Turn errors in using the file `name` into an `error_type`, with a message of one line."""
     try:
         yield
     except OSError as err:
-        raise error_type(f"{path}: {err.strerror or err}") from err
+        raise error_type(f"{name}: {err.strerror or err}") from err
     except (tf.errors.OpError, IndexError) as err:  # IndexError: a checkpoint is cut off
         # TensorFlow's message may have many lines, with one like "FILE; No space left on device".
-        cause = re.search("; (.+)", str(err))
-        raise error_type(f"{path}: {cause[1] if cause else err}") from err
+        cause = re.search(".*; (.+)", str(err))
+        raise error_type(f"{name}: {cause[1] if cause else err}") from err
 
 
 def print_line(*words):
@@ -175,11 +176,12 @@ def print_line(*words):
         print(*words, flush=True)
 
 
-def finite_cost(sess, cost, feed_dict, args):
+def finite_cost(sess, cost, feed_dict, args, epoch):
     """Return the cost. Raises RunError if it, or a number in a variable, is infinite or NaN."""
     value, variables = sess.run([cost, tf.global_variables()], feed_dict=feed_dict)
     if not all(np.isfinite(array).all() for array in [value, *variables]):
-        raise RunError(f"--learning-rate {args.learning_rate}: the cost or a weight is not finite")
+        raise RunError(f"--learning-rate {args.learning_rate}: "
+                       f"the cost or a weight is not finite after epoch {epoch}")
     return value
 
 
@@ -284,7 +286,7 @@ def restore_checkpoint(sess, args):
         saver.restore(sess, last)
     saver.recover_last_checkpoints([last])  # so that the next save removes it
     epoch = int(last.rpartition("-")[2])
-    print(f"{script.name}: resuming after epoch {epoch}, from {last}", file=sys.stderr)
+    print(f"{script.name}: restored {last}, after epoch {epoch}", file=sys.stderr)
     return saver, epoch
 
 
