@@ -2,6 +2,7 @@
 The program is by Morvan Zhou. "The article" explains it; README.md says more of both."""
 import argparse
 import contextlib
+import gc
 import os
 import re
 import sys
@@ -102,19 +103,13 @@ def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
 
 
 def draw(encoder_result, labels):
-    """Draw codes, float (n, 2), in the colours of their labels, integers (n,) from 0 to 9."""
-    plt.figure(figsize=(8, 6.5), layout="constrained")
-    plt.axes(xlabel="encoder_result[:, 0]", ylabel="encoder_result[:, 1]")
-    plot_codes(encoder_result, labels)
-    plt.colorbar(ticks=range(10), label="digit")
-
-
-def plot_codes(codes, labels):
-    """Plot codes in the current axes. Write each digit where it most outnumbers the others."""
-    x, y = codes[:, 0], codes[:, 1]
+    """Draw codes, float (n, 2), in the current axes. labels: integers (n,) from 0 to 9."""
+    x, y = encoder_result[:, 0], encoder_result[:, 1]
     plt.scatter(x, y, c=labels, cmap="tab10", vmin=-0.5, vmax=9.5, s=4, linewidths=0)
+    plt.xlabel("encoder_result[:, 0]")
+    plt.ylabel("encoder_result[:, 1]")
     total, x_edges, y_edges = np.histogram2d(x, y, bins=40)
-    for digit in np.unique(labels):
+    for digit in np.unique(labels):  # write each digit where it most outnumbers the others
         own = labels == digit
         count = np.histogram2d(x[own], y[own], bins=(x_edges, y_edges))[0]
         i, j = np.unravel_index(np.argmax(count - (total - count)), count.shape)
@@ -158,7 +153,9 @@ def main(argv=None):
         print_line("Test MSE: {:.6f}".format(test_mse))
 
         encoder_result = sess.run(encoder_op, feed_dict={X: mnist.test.images})
+        plt.figure(figsize=(8, 6.5), layout="constrained")
         draw(encoder_result, mnist.test.labels)
+        plt.colorbar(ticks=range(10), label="digit")
         with one_line_errors(args.output):
             plt.savefig(args.output)
         print_line(f"Saved {args.output}")
@@ -197,8 +194,7 @@ def finite_cost(sess, cost, feed_dict, args, epoch):
     """Return the cost. Raises RunError if it, or a number in a variable, is infinite or NaN."""
     value, variables = sess.run([cost, tf.global_variables()], feed_dict=feed_dict)
     if not all(np.isfinite(array).all() for array in [value, *variables]):
-        raise RunError(f"--learning-rate {args.learning_rate}: "
-                       f"the cost or a weight is not finite after epoch {epoch}")
+        raise RunError(f"--learning-rate {args.learning_rate}: not all numbers are finite after epoch {epoch}")
     return value
 
 
@@ -271,10 +267,7 @@ def save_checkpoint(saver, sess, args, epoch):
 
 
 def restore_checkpoint(sess, args):
-    """Restore the last checkpoint, or save a first one. Return a Saver and the epochs trained.
-
-    Without --checkpoint-dir, return None and 0. Raises DataError.
-    """
+    """Restore the last checkpoint, if there is one. Return a Saver and the epochs trained."""
     if not args.checkpoint_dir:
         return None, 0
     saver = tf.train.Saver(max_to_keep=1, save_relative_paths=True)
@@ -291,8 +284,7 @@ def restore_checkpoint(sess, args):
         raise input_data.DataError(f"{state_file}: damaged: it names no checkpoint")
     last = (args.checkpoint_dir / named[1]).as_posix()
     if not re.fullmatch(re.escape(script.stem) + "-[0-9]+", named[1]):
-        raise input_data.DataError(f"{state_file}: names {last}, "
-                                   f"not a checkpoint of {script.name} in this directory")
+        raise input_data.DataError(f"{state_file}: names {last}, not saved here by {script.name}")
     with one_line_errors(last, input_data.DataError):
         reader = tf.train.load_checkpoint(last)
         for variable in tf.global_variables():
@@ -331,6 +323,7 @@ def log_costs(log, epoch, cost, validation_cost):
 
 
 if __name__ == "__main__":
+    gc.freeze()  # without it, a run of --training-epochs 0 takes 1.2 times as long
     tf.logging.set_verbosity(tf.logging.FATAL)  # hides warnings of TensorFlow about its own Saver
     try:
         sys.exit(main())

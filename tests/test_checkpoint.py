@@ -1,7 +1,7 @@
-"""A run that is broken off goes on as if it had not been, and what can't go on says so in one line."""
+"""A run that was stopped goes on as if it had not been. A checkpoint that can't be used is refused in one line."""
 import concurrent.futures
-import itertools
 import os
+import random
 import re
 import shutil
 import signal
@@ -10,67 +10,58 @@ import time
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from conftest import SCRIPTS, costs, file_size_limit, own_lines, snapshot, start, tensors
+from helpers import SCRIPTS, assert_same_tensors, costs, snapshot, start, tensors, without_tensorflow_lines
 
 import autoencoder_recon
 import encoder_2d
-from mnist_data import input_data
-
-
-def assert_same_tensors(directory, other):
-    a, b = tensors(directory), tensors(other)
-    assert a.keys() == b.keys()
-    for name in a:
-        np.testing.assert_array_equal(a[name], b[name], err_msg=name)
 
 
 def test_resumed_equals_unbroken(script, run, tmp_path):
-    """In three parts, of which the first trains nothing; and a fourth that finds nothing left, and draws again."""
+    """The run has three parts, of which the first trains nothing. A fourth finds nothing left, and draws again."""
     unbroken, err = run("--training-epochs", 5, "--checkpoint-dir", "a", "--batch-size", 250)
     assert err == ""
     lines, name = [], script.__name__
-    for epochs, doing in [(0, ""), (2, f"going on after epoch 0, b/{name}-0"),
-                          (5, f"going on after epoch 2, b/{name}-2"),
-                          (4, f"nothing left to train after epoch 5, b/{name}-5")]:
+    for epochs, restored in [(0, None), (2, 0), (5, 2), (4, 5)]:
         before = snapshot(tmp_path / "b")
         out, err = run("--training-epochs", epochs, "--checkpoint-dir", "b", "--batch-size", 250)
-        *costs, finished, test_mse, saved = out.splitlines()
-        lines += costs
-        assert err == (f"{name}.py: {doing}\n" if doing else "")
+        *printed, finished, test_mse, saved = out.splitlines()
+        lines += printed
+        expected = f"{name}.py: restored b/{name}-{restored}, after epoch {restored}\n"
+        assert err == ("" if restored is None else expected)
         assert (snapshot(tmp_path / "b") == before) == (epochs == 4)
     assert [*lines, finished, test_mse, saved] == unbroken.splitlines()
     assert_same_tensors("a", "b")
 
 
-def break_off(script, small_data, directory):
-    """Kill a run, go on with it, and press Ctrl-C or close its stdout."""
-    last = None
+def kill_and_resume(script, small_data, directory):
+    """Kill a run, go on with it, and then press Ctrl-C or close its stdout."""
+    last, rng = None, random.Random(script.__name__)
     second = {autoencoder_recon: (signal.SIGINT, 130, ["interrupted; what --checkpoint-dir has saved is kept"]),
               encoder_2d: ("close", 1, ["error: stdout: Broken pipe"])}[script]
     for how, status, lines in [(signal.SIGKILL, -signal.SIGKILL, []), second]:
-        process = start(  # which may be deaf to Ctrl-C, if the tests run in the background of a shell
+        process = start(  # It could be deaf to Ctrl-C, if the tests run in the background of a shell.
             script, "--data-dir", small_data, "--checkpoint-dir", directory, "--training-epochs", 3000,
             cwd=directory.parent, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
         out = process.stdout.readline()
-        time.sleep(np.random.uniform(0, 0.3))
+        time.sleep(rng.uniform(0, 0.3))
         if how == "close":
             process.stdout.close()
         else:
             process.send_signal(how)
-            out += process.stdout.read()  # communicate() loses what readline() read ahead
-        err = own_lines(process.stderr.read())
-        assert process.wait() == status
-        if last:  # no more is lost than the epoch under way: the last one printed may not have been saved
-            assert int(re.search(r": going on after epoch (\d+), ", err.pop(0))[1]) >= last - 1
+            out += process.stdout.read()  # communicate() would lose what readline() has read ahead.
+        err = without_tensorflow_lines(process.stderr.read())
+        assert process.wait() == status, err
+        if last:  # No more is lost than the epoch under way. The last one printed may not have been saved.
+            assert int(re.search(r": restored \S+, after epoch (\d+)$", err.pop(0))[1]) >= last - 1
         assert err == [f"{script.__name__}.py: {line}" for line in lines]
         last = max(map(int, costs(out)))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
-def test_broken_off(small_data, tmp_path, capsys):
-    """With two steps an epoch, a run is in the middle of saving for much of its time. Both scripts at once."""
+def test_killed_and_resumed(small_data, tmp_path, capsys):
+    """With two steps an epoch, a run is in the middle of saving for much of its time. Both scripts run at once."""
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        list(pool.map(lambda script: break_off(script, small_data, tmp_path / script.__name__), SCRIPTS))
+        list(pool.map(lambda script: kill_and_resume(script, small_data, tmp_path / script.__name__), SCRIPTS))
     for script in SCRIPTS:
         broken, unbroken = str(tmp_path / script.__name__), str(tmp_path / "unbroken" / script.__name__)
         epochs, outs = int(tf.train.latest_checkpoint(broken).rpartition("-")[2]) + 3, []
@@ -82,27 +73,76 @@ def test_broken_off(small_data, tmp_path, capsys):
         assert_same_tensors(unbroken, broken)
 
 
+def cut(data):
+    return data[:len(data) // 2]
+
+
+def overwrite(data):
+    return cut(data) + b"damage" * 9 + data[len(data) // 2 + 54:]
+
+
+def name_checkpoint(name):
+    """Return a function that makes a file `checkpoint` with that name in it."""
+    return lambda data: f'model_checkpoint_path: "{name}"\n'.encode()
+
+
+STATE, INDEX, DATA = "checkpoint", "encoder_2d-1.index", "encoder_2d-1.data-00000-of-00001"
+FOREIGN = "not a checkpoint of encoder_2d.py in this directory"
+# The damaged file, what makes its bytes (None: it is missing), and the beginning of what is said.
+DAMAGE = [
+    (STATE, lambda data: b"", "bad/checkpoint: damaged: it names no checkpoint"),
+    (STATE, lambda data: b"\xff\0", "bad/checkpoint: damaged: it names no checkpoint"),
+    (STATE, lambda data: data[:20], "bad/checkpoint: damaged: it names no checkpoint"),
+    (STATE, None, "bad/checkpoint: missing, but encoder_2d-1.index is there"),
+    (STATE, name_checkpoint("encoder_2d-7"), "bad/encoder_2d-7: "),
+    (STATE, name_checkpoint("../good/encoder_2d-1"), f"bad/checkpoint: names bad/../good/encoder_2d-1, {FOREIGN}"),
+    (STATE, name_checkpoint("/good/encoder_2d-1"), f"bad/checkpoint: names /good/encoder_2d-1, {FOREIGN}"),
+    (STATE, name_checkpoint("autoencoder_recon-1"), f"bad/checkpoint: names bad/autoencoder_recon-1, {FOREIGN}"),
+    (DATA, cut, "bad/encoder_2d-1: Read less bytes"),
+    (DATA, lambda data: data[:-1], "bad/encoder_2d-1: Read less bytes"),
+    (DATA, lambda data: b"", "bad/encoder_2d-1: Read less bytes"),
+    (DATA, overwrite, "bad/encoder_2d-1: .*Checksum does not match"),
+    (DATA, None, "bad/encoder_2d-1: No such file"),
+    (INDEX, cut, "bad/encoder_2d-1: not an sstable"),
+    (INDEX, lambda data: b"", "bad/encoder_2d-1: file is too short"),
+    (INDEX, overwrite, "bad/encoder_2d-1: .*checksum mismatch"),
+    (INDEX, None, "bad/encoder_2d-1: .*Failed to find any matching files"),
+]
+
+
 @pytest.mark.parametrize("script", [encoder_2d], indirect=True)
-def test_bad_checkpoints(run, refused, tmp_path, small_data):
-    """Whichever of its files is cut off, empty, overwritten or missing; of another network; in another directory."""
+def test_damaged_checkpoints(run, refused, tmp_path):
     run("--training-epochs", 1, "--checkpoint-dir", "good")
-    with pytest.raises(input_data.DataError, match="^good/encoder_2d-1: not a whole checkpoint of this network"):
-        autoencoder_recon.main(["--data-dir", str(small_data), "--checkpoint-dir", "good"])
-    files = sorted(os.listdir("good"))
-    harms = {"cut": lambda data: data[:len(data) // 2], "empty": lambda data: b"", "binary": lambda data: b"\xff\0",
-             "overwritten": lambda data: data[:len(data) // 2] + b"damage" * 9 + data[len(data) // 2 + 54:]}
-    for i, (file, harm) in enumerate(itertools.product(files, [*harms, "missing"])):
-        shutil.copytree("good", f"bad{i}")
-        path = tmp_path / f"bad{i}" / file
-        if harm == "missing":
-            path.unlink()
-        else:
-            path.write_bytes(harms[harm](path.read_bytes()))
-        line = refused("--checkpoint-dir", f"bad{i}")
-        assert re.fullmatch(rf"bad{i}/\S+: not a whole checkpoint of this network and directory", line), (file, harm)
-    (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "elsewhere" / "checkpoint").write_bytes(b'model_checkpoint_path: "../good/encoder_2d-1"')
-    assert "elsewhere/../good/encoder_2d-1: not a whole" in refused("--checkpoint-dir", "elsewhere")
+    for file, change, expected in DAMAGE:
+        shutil.rmtree("bad", ignore_errors=True)
+        shutil.copytree("good", "bad")
+        path = tmp_path / "bad" / file
+        data = path.read_bytes()
+        path.unlink()
+        if change:
+            path.write_bytes(change(data))
+        line = refused("--checkpoint-dir", "bad")
+        assert re.match(expected, line), (file, expected, line)
+    # The first line of the file `checkpoint` is enough.
+    path = tmp_path / "good" / STATE
+    path.write_text(path.read_text("utf-8").splitlines(keepends=True)[0], "utf-8")
+    assert "after epoch 1" in run("--training-epochs", 1, "--checkpoint-dir", "good").err
+
+
+def test_checkpoint_of_another_network(script, run, refused, monkeypatch):
+    run("--training-epochs", 0, "--checkpoint-dir", "c")
+    units = script.n_hidden_1
+    monkeypatch.setattr(script, "n_hidden_1", 300)
+    line = refused("--checkpoint-dir", "c")
+    assert line.startswith(f"c/{script.__name__}-0: another network: ")
+    assert line.endswith(f" weights/encoder_h1 has shape (784, {units}) there, (784, 300) here")
+
+
+@pytest.mark.parametrize("script", [autoencoder_recon], indirect=True)
+def test_checkpoint_of_the_other_script(run, refused, small_data):
+    encoder_2d.main(["--data-dir", str(small_data), "--training-epochs", "0", "--checkpoint-dir", "c"])
+    line = "c/checkpoint: names c/encoder_2d-0, not a checkpoint of autoencoder_recon.py"
+    assert refused("--checkpoint-dir", "c").startswith(line)
 
 
 def test_killed_in_saving_the_untrained_network(run, script, tmp_path):
@@ -113,33 +153,45 @@ def test_killed_in_saving_the_untrained_network(run, script, tmp_path):
     assert (tmp_path / "c" / "notes-1.txt").read_bytes() == b"x"
 
 
-def test_cost_that_is_not_finite(script, run, tmp_path, monkeypatch):
-    run("--training-epochs", 1, "--checkpoint-dir", "c")
-    before, build = snapshot(tmp_path / "c"), script.build_network
-    monkeypatch.setattr(script, "build_network", lambda *args: (*build(*args)[:3], tf.constant(np.inf), tf.no_op()))
-    with pytest.raises(FloatingPointError, match="--learning-rate 0.01: the cost is inf in epoch 2"):
-        run("--training-epochs", 9, "--checkpoint-dir", "c", "--output", "b.png")
-    assert snapshot(tmp_path / "c") == before and not (tmp_path / "b.png").exists()
-
-
-@pytest.mark.parametrize("script", [autoencoder_recon], indirect=True)
-def test_full_disk(run, tmp_path):
-    """What is saved stays, and training goes on from it."""
-    expected = run("--training-epochs", 1).out
-    run("--training-epochs", 0, "--checkpoint-dir", "c")
+def test_divergence(script, run, tmp_path, capsys):
+    """A step of 1e38 makes the cost infinite or NaN. What was saved before stays, and training goes on from it."""
+    flags = ["--batch-size", 600, "--checkpoint-dir"]  # one step an epoch
+    run(*flags, "c", "--training-epochs", 1)
     before = snapshot(tmp_path / "c")
-    with file_size_limit(100_000), pytest.raises(OSError, match=r"^c/autoencoder_recon-1\.data\S*; File too large$"):
-        run("--training-epochs", 3, "--checkpoint-dir", "c")
-    assert before.items() <= snapshot(tmp_path / "c").items()
-    assert run("--training-epochs", 1, "--checkpoint-dir", "c").out == expected
+    line = "^--learning-rate 1e[+]38: the cost or a weight is not finite after epoch {}$"
+    with pytest.raises(script.RunError, match=line.format(2)):
+        run(*flags, "c", "--training-epochs", 3, "--learning-rate", "1e38")
+    assert costs(capsys.readouterr().out) == {} and snapshot(tmp_path / "c") == before
+    run(*flags, "c", "--training-epochs", 2)
+    run(*flags, "unbroken", "--training-epochs", 2)
+    assert_same_tensors("c", "unbroken")
+
+    with pytest.raises(script.RunError, match=line.format(1)):
+        run("--batch-size", 600, "--training-epochs", 1, "--learning-rate", "1e38", "--output", "diverged.png")
+    assert capsys.readouterr().out == "" and not (tmp_path / "diverged.png").exists()
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_full_disk_for_log_and_picture(run, tmp_path):
-    run("--training-epochs", 0, "--log-dir", "log")
-    (log,) = (tmp_path / "log").iterdir()
-    size = log.stat().st_size + 100
-    with file_size_limit(size), pytest.raises(OSError, match=r"^full/events\.out\S*; File too large$"):
-        run("--training-epochs", 3, "--log-dir", "full")
-    with file_size_limit(4096), pytest.raises(OSError, match="File too large"):
+@pytest.mark.parametrize("number", [np.inf, np.nan])
+def test_initial_bias_that_is_not_finite(number, script, run, tmp_path, monkeypatch, capsys):
+    """A run that trains nothing checks what it has, too. With biases that are infinite, the cost itself is finite."""
+    normal = tf.random_normal
+    monkeypatch.setattr(tf, "random_normal", lambda shape: tf.fill(shape, number) if len(shape) == 1 else normal(shape))
+    with pytest.raises(script.RunError, match="--learning-rate 0.01: the cost or a weight is not finite"):
         run("--training-epochs", 0)
+    assert "Test MSE" not in capsys.readouterr().out and list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("script", [encoder_2d], indirect=True)
+def test_characters_of_patterns(run, refused, tmp_path, monkeypatch):
+    """TensorFlow would take run? for run1, and would remove the model there. Above the directory, they do no harm."""
+    run("--training-epochs", 0, "--checkpoint-dir", "run1")
+    for directory in ("run?", "run*", "[r]un1", "run\\1", "new?/run"):
+        assert f"error: argument --checkpoint-dir: {directory}: " in refused("--checkpoint-dir", directory)
+    above = tmp_path / "w[1]*"
+    above.mkdir()
+    monkeypatch.chdir(above)
+    for epochs in (1, 2):
+        run("--training-epochs", epochs, "--checkpoint-dir", "c")
+    assert {path.name for path in (above / "c").iterdir()} == {
+        "checkpoint", "encoder_2d-2.index", "encoder_2d-2.data-00000-of-00001"}
+    assert tensors(tmp_path / "run1").keys() == tensors("c").keys()

@@ -1,37 +1,37 @@
 """What a run shows: its lines, picture, checkpoint and log, against NumPy and a plain loop of the article's steps."""
 import contextlib
-import types
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from conftest import SCRIPTS, tensors
+from helpers import SCRIPTS, boxes, read_log, tensors
 from numpy_network import forward
 
 import autoencoder_recon
 import encoder_2d
 
 SEED, EPOCHS, BATCH_SIZE, EXAMPLES = 5, 4, 70, 7
+STEPS = 600 // BATCH_SIZE  # in an epoch
 
 
 class FlushedStdout(list):
-    """A stdout that keeps, one by one, what is flushed."""
-    written = ""
+    """A stdout that keeps what each flush passes on."""
+    unflushed = ""
 
     def write(self, text):
-        self.written += text
+        self.unflushed += text
 
     def flush(self):
-        self.append(self.written)
-        self.written = ""
+        self.append(self.unflushed)
+        self.unflushed = ""
 
 
 @pytest.fixture(scope="module", params=SCRIPTS, ids=lambda script: script.__name__)
-def shown(request, small_data, tmp_path_factory):
-    """A run of four epochs in two parts, and all that it shows; beside it the data, read by NumPy alone."""
-    script, directory = request.param, tmp_path_factory.mktemp("shown")
-    stdout, figures, values, starts, graphs = FlushedStdout(), [], {}, [], []
+def finished_run(request, small_data, tmp_path_factory):
+    """A run of four epochs in two parts: its script, directory, stdout and last figure."""
+    script, directory, stdout, figures = request.param, tmp_path_factory.mktemp("run"), FlushedStdout(), []
     flags = ["--data-dir", small_data, "--seed", SEED, "--batch-size", BATCH_SIZE, "--learning-rate", 0.02,
              "--display-step", 3, "--checkpoint-dir", directory / "c", "--output", directory / "a.png"]
     if script is autoencoder_recon:
@@ -41,75 +41,91 @@ def shown(request, small_data, tmp_path_factory):
         for epochs in (2, EPOCHS):
             more = ["--training-epochs", epochs, "--log-dir", directory / f"log{epochs}"]
             script.main(list(map(str, flags + more)))
-    for path in sorted(directory.glob("log*/*")):
-        for event in tf.train.summary_iterator(str(path)):
-            values.update({(value.tag, event.step): value.simple_value for value in event.summary.value})
-            starts += [event.step] * event.HasField("session_log")
-            graphs += [event.graph_def] * event.HasField("graph_def")
-    train, test, labels = (np.frombuffer((small_data / name).read_bytes()[offset:], np.uint8) for name, offset in [
-        ("train-images-idx3-ubyte", 16), ("t10k-images-idx3-ubyte", 16), ("t10k-labels-idx1-ubyte", 8)])
-    train, test = (pixels.reshape(-1, 784) * np.float32(1 / 255) for pixels in (train, test))
-    return types.SimpleNamespace(
-        script=script, directory=directory, lines=stdout, unflushed=stdout.written, figure=figures[-1],
-        open_figures=plt.get_fignums(), values=tensors(directory / "c"), logged=values, starts=starts, graphs=graphs,
-        train=train[5000:], validation=train[:5000], test=test, labels=labels)
+    return SimpleNamespace(script=script, directory=directory, stdout=stdout, figure=figures[-1])
 
 
 @pytest.fixture(scope="module")
-def plain(shown):
-    """The article's steps in a plain loop: the costs of all epochs; in the end the weights and other sets' costs."""
+def checkpoint(finished_run):
+    """The tensors that the run has saved."""
+    return tensors(finished_run.directory / "c")
+
+
+@pytest.fixture(scope="module")
+def arrays(small_data):
+    """The sets of images and the test labels, read by NumPy alone."""
+    train, test, labels = (np.frombuffer((small_data / name).read_bytes()[offset:], np.uint8) for name, offset in [
+        ("train-images-idx3-ubyte", 16), ("t10k-images-idx3-ubyte", 16), ("t10k-labels-idx1-ubyte", 8)])
+    train, test = (pixels.reshape(-1, 784) * np.float32(1 / 255) for pixels in (train, test))
+    return SimpleNamespace(train=train[5000:], validation=train[:5000], test=test, labels=labels)
+
+
+@pytest.fixture(scope="module")
+def reference(finished_run, arrays):
+    """A plain loop of the article's steps, with its tf.pow: the costs of each epoch, the last weights and test cost."""
     order = np.concatenate([np.random.RandomState([SEED, k]).permutation(600) for k in range(EPOCHS)])
+    costs, validation_costs = [], []
     with tf.Graph().as_default(), tf.Session() as sess:
-        X, encoder_op, y_pred, cost, optimizer = shown.script.build_network(0.02, SEED)
+        X, _, y_pred, _, _ = finished_run.script.build_network(seed=SEED)
+        cost = tf.reduce_mean(tf.pow(X - y_pred, 2))
+        optimizer = tf.train.AdamOptimizer(0.02).minimize(cost)
         sess.run(tf.global_variables_initializer())
-        costs, steps = [], 600 // BATCH_SIZE
-        for step in range(EPOCHS * steps):
-            batch_xs = shown.train[order[step * BATCH_SIZE:(step + 1) * BATCH_SIZE]]
-            costs.append(sess.run([optimizer, cost], feed_dict={X: batch_xs})[1])
-        return types.SimpleNamespace(
-            costs=costs[steps - 1::steps], weights=sess.run({v.op.name: v for v in tf.trainable_variables()}),
-            test_cost=sess.run(cost, {X: shown.test}), validation_cost=sess.run(cost, {X: shown.validation}))
+        for epoch in range(EPOCHS):
+            for step in range(epoch * STEPS, (epoch + 1) * STEPS):
+                batch_xs = arrays.train[order[step * BATCH_SIZE:(step + 1) * BATCH_SIZE]]
+                _, c = sess.run([optimizer, cost], feed_dict={X: batch_xs})
+            costs.append(c)
+            validation_costs.append(sess.run(cost, {X: arrays.validation}))
+        weights = sess.run({v.op.name: v for v in tf.trainable_variables()})
+        test_cost = sess.run(cost, {X: arrays.test})
+    return SimpleNamespace(costs=costs, validation_costs=validation_costs, weights=weights, test_cost=test_cost)
 
 
-def test_lines(shown, plain):
-    """An epoch is printed if its number, counted from the start of training, calls for it; each line is flushed."""
-    lines = "".join(shown.lines).splitlines()
-    saved = f"Saved {shown.directory / 'a.png'}"
-    assert lines[:2] == [f"Epoch: 0001 cost= {plain.costs[0]:.9f}", "Optimization Finished!"] and lines[3] == saved
-    assert lines[4:] == [f"Epoch: 0004 cost= {plain.costs[3]:.9f}", "Optimization Finished!",
-                         f"Test MSE: {plain.test_cost:.6f}", saved]
-    assert shown.unflushed == "" and len(shown.lines) == len(lines)
+def test_lines(finished_run, reference):
+    """The digits are those of the article's formula. Of every three epochs from the start of training, one is printed.
+
+    Each line is flushed.
+    """
+    lines = "".join(finished_run.stdout).splitlines()
+    saved = f"Saved {finished_run.directory / 'a.png'}"
+    assert lines[:2] == [f"Epoch: 0001 cost= {reference.costs[0]:.9f}", "Optimization Finished!"]
+    assert lines[3] == saved
+    assert lines[4:] == [f"Epoch: 0004 cost= {reference.costs[3]:.9f}", "Optimization Finished!",
+                         f"Test MSE: {reference.test_cost:.6f}", saved]
+    assert finished_run.stdout.unflushed == "" and len(finished_run.stdout) == len(lines)
 
 
-def test_weights(shown, plain):
-    """To the last bit; checkpoints and log leave them alone."""
-    for name, value in plain.weights.items():
-        np.testing.assert_array_equal(shown.values[name], value, err_msg=name)
-    name = shown.script.__name__
-    assert {path.name for path in (shown.directory / "c").iterdir()} == {
+def test_weights(finished_run, checkpoint, reference):
+    """They have the bits of the article's formula. Checkpoints and the log do not change them."""
+    for name, value in reference.weights.items():
+        np.testing.assert_array_equal(checkpoint[name], value, err_msg=name)
+    name, directory = finished_run.script.__name__, finished_run.directory / "c"
+    assert {path.name for path in directory.iterdir()} == {
         "checkpoint", f"{name}-4.data-00000-of-00001", f"{name}-4.index"}
-    assert "/" not in (shown.directory / "c" / "checkpoint").read_text("utf-8")  # so the directory can be moved
+    assert "/" not in (directory / "checkpoint").read_text("utf-8")  # So the directory can be moved.
 
 
-def test_log(shown, plain):
-    """Costs of every epoch, displayed or not; TensorBoard learns where the second part began."""
-    epochs = range(1, EPOCHS + 1)
-    assert shown.logged.keys() == {(tag, epoch) for tag in ("cost", "validation_cost") for epoch in epochs}
-    assert [shown.logged["cost", epoch] for epoch in epochs] == pytest.approx(plain.costs, abs=1e-9)
-    assert shown.logged["validation_cost", EPOCHS] == pytest.approx(plain.validation_cost, abs=1e-9)
-    assert shown.starts == [1, 3] and len(shown.graphs) == 2
-    # TensorBoard draws X, encoder, decoder, cost and training as connected boxes if nothing else stands beside them.
-    nodes = [(node.name.split("/")[0], node.op) for node in tf.GraphDef.FromString(shown.graphs[0]).node]
-    assert {box for box, op in nodes} == {
-        "X", "weights", "biases", "encoder", "decoder", "cost", "training", "init", "save"}
-    assert {box for box, op in nodes if op == "MatMul"} == {"encoder", "decoder", "training"}
+def test_log(finished_run, reference):
+    """It holds the costs of every epoch, displayed or not. It tells TensorBoard where each part begins."""
+    logs = [read_log(finished_run.directory / f"log{epochs}") for epochs in (2, EPOCHS)]
+    values, (first, last) = logs[0][0] | logs[1][0], (log[0].keys() for log in logs)
+    assert {epoch for _, epoch in first} == {1, 2} and {epoch for _, epoch in last} == {3, 4}
+    assert values == {
+        **{("cost", epoch + 1): pytest.approx(cost, abs=1e-9) for epoch, cost in enumerate(reference.costs)},
+        **{("validation_cost", epoch + 1): pytest.approx(cost, abs=1e-8)
+           for epoch, cost in enumerate(reference.validation_costs)}}
+    assert [starts for _, starts, _ in logs] == [[1], [3]]
+    for _, _, (graph,) in logs:
+        # TensorBoard draws X, encoder, decoder, cost and training as connected boxes if there is nothing else.
+        assert boxes(graph) == {"X", "weights", "biases", "encoder", "decoder", "cost", "training", "init", "save"}
+        products = {node.name.split("/")[0] for node in graph.node if node.op == "MatMul"}
+        assert products == {"encoder", "decoder", "training"}
 
 
-@pytest.mark.parametrize("shown", [autoencoder_recon], indirect=True)
-def test_picture_of_reconstructions(shown):
-    """The first test digits above what NumPy makes of them with the saved weights, all on one scale."""
-    axes = np.reshape(shown.figure.axes, (2, EXAMPLES))
-    for row, images in zip(axes, [shown.test, forward(shown.script, shown.values, shown.test)[-1]]):
+@pytest.mark.parametrize("finished_run", [autoencoder_recon], indirect=True)
+def test_picture_of_reconstructions(finished_run, checkpoint, arrays):
+    """The first test digits are above what NumPy makes of them with the saved weights, all on one scale."""
+    axes = np.reshape(finished_run.figure.axes, (2, EXAMPLES))
+    for row, images in zip(axes, [arrays.test, forward(autoencoder_recon, checkpoint, arrays.test)[-1]]):
         for ax, expected in zip(row, images):
             (image,) = ax.images
             np.testing.assert_allclose(image.get_array(), np.reshape(expected, (28, 28)), atol=1e-4)
@@ -118,21 +134,18 @@ def test_picture_of_reconstructions(shown):
     assert [ax.get_ylabel() for ax in axes[:, 0]] == ["original", "reconstruction"]
 
 
-@pytest.mark.parametrize("shown", [encoder_2d], indirect=True)
-def test_picture_of_codes(shown):
-    """Each test digit where NumPy's encoder puts it with the saved weights, in the colour of its label."""
-    ax, bar = shown.figure.axes
+@pytest.mark.parametrize("finished_run", [encoder_2d], indirect=True)
+def test_picture_of_codes(finished_run, checkpoint, arrays):
+    """Each test digit is where NumPy's encoder puts it with the saved weights, in the colour of its label."""
+    ax, bar = finished_run.figure.axes
     (points,) = ax.collections
-    activations = forward(shown.script, shown.values, shown.test)
-    expected = activations[len(activations) // 2][:, :2]
-    np.testing.assert_allclose(points.get_offsets(), expected, rtol=1e-3, atol=1e-3)
-    shown.figure.canvas.draw()
-    np.testing.assert_allclose(points.get_facecolors(), plt.get_cmap("tab10")(shown.labels))
-    assert ((points.get_sizes() >= 2) & (points.get_sizes() <= 20)).all()  # to be seen, and not to cover all
-    assert [int(text.get_text()) for text in ax.texts] == sorted(set(shown.labels))
-    for text in ax.texts:
-        median = np.median(expected[shown.labels == int(text.get_text())], axis=0)
-        np.testing.assert_allclose(text.get_position(), median, atol=1e-3)
+    activations = forward(encoder_2d, checkpoint, arrays.test)
+    codes = activations[len(activations) // 2]
+    np.testing.assert_allclose(points.get_offsets(), codes, rtol=1e-3, atol=1e-3)
+    finished_run.figure.canvas.draw()
+    np.testing.assert_allclose(points.get_facecolors(), plt.get_cmap("tab10")(arrays.labels))
+    assert ((points.get_sizes() >= 2) & (points.get_sizes() <= 20)).all()  # They are seen, and do not cover all.
+    assert [int(text.get_text()) for text in ax.texts] == sorted(set(arrays.labels))
     # The bar has each digit in the middle of its colour.
     assert bar.get_ylabel() == "digit" and bar.get_ylim() == (-0.5, 9.5)
     assert [tick.get_text() for tick in bar.get_yticklabels()] == [str(digit) for digit in range(10)]
@@ -140,8 +153,7 @@ def test_picture_of_codes(shown):
         assert points.to_rgba(digit - 0.45) == points.to_rgba(digit + 0.45) == tuple(plt.get_cmap("tab10")(digit))
 
 
-def test_the_saved_picture_is_the_one_shown(shown, tmp_path):
-    shown.figure.savefig(tmp_path / "again.png")
-    saved, again = (plt.imread(path) for path in (shown.directory / "a.png", tmp_path / "again.png"))
-    assert abs(saved - again).mean() < 0.02 < saved[..., :3].std()  # its layout moves a little when drawn again
-    assert shown.open_figures == []  # they would pile up in a notebook
+def test_the_saved_picture_is_the_one_shown(finished_run, tmp_path):
+    finished_run.figure.savefig(tmp_path / "again.png")
+    saved, again = (plt.imread(path) for path in (finished_run.directory / "a.png", tmp_path / "again.png"))
+    assert abs(saved - again).mean() < 0.02 < saved[..., :3].std()  # Its layout moves a little when drawn again.
