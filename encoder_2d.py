@@ -194,7 +194,8 @@ def finite_cost(sess, cost, feed_dict, args, epoch):
     """Return the cost. Raises RunError if it, or a number in a variable, is infinite or NaN."""
     value, variables = sess.run([cost, tf.global_variables()], feed_dict=feed_dict)
     if not all(np.isfinite(array).all() for array in [value, *variables]):
-        raise RunError(f"--learning-rate {args.learning_rate}: not all numbers are finite after epoch {epoch}")
+        raise RunError(f"--learning-rate {args.learning_rate}: "
+                       f"not all numbers are finite after epoch {epoch}")
     return value
 
 
