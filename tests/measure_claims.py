@@ -2,8 +2,9 @@
 
     pip install scikit-learn && python tests/measure_claims.py
 
-Prints a table, and draws reconstructions.png and codes.png in claims/. It takes an hour on two cores, and says how much
-is left. Each finished training is a line of claims/runs.jsonl: started again, the program goes on from there.
+Prints two tables, and draws reconstructions.png, codes.png and training.png in claims/. It takes about an hour on two
+cores and says how much of it is left. Each finished training becomes a line of claims/runs.jsonl. If the program is
+started again, it skips what that file holds.
 """
 import json
 import os
@@ -22,14 +23,13 @@ import encoder_2d
 import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow.compat.v1 as tf
-from matplotlib.patheffects import withStroke
 from numpy_network import layers
 from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 
 from mnist_data import input_data
 
-INITIALIZERS = {"normal": "the article's init", "xavier": "--init xavier"}
+INITIALIZERS = {"normal": "article's init", "xavier": "--init xavier"}
 # Units of the encoder's layers, in the two scripts and in other autoencoders.
 RECON, ENCODER = (tuple(units for _, _, _, units, _ in layers(script)[:len(layers(script)) // 2])
                   for script in (autoencoder_recon, encoder_2d))
@@ -48,7 +48,7 @@ def build_autoencoder(n_hidden, seed, initializer):
     """Build autoencoder_recon's network with encoder layers of n_hidden units; return what build_network returns."""
     tf.set_random_seed(seed)
     weight, bias = {"normal": (tf.random_normal, tf.random_normal),
-                    "xavier": (tf.variance_scaling_initializer(4**2, "fan_avg", "uniform"), tf.zeros)}[initializer]
+                    "xavier": (tf.variance_scaling_initializer(16, "fan_avg", "uniform"), tf.zeros)}[initializer]
     units = [784, *n_hidden, *n_hidden[-2::-1], 784]
     outputs = [X := tf.placeholder("float", [None, 784])]
     for before, after in zip(units, units[1:]):
@@ -88,9 +88,10 @@ def train(run, all_epochs, data_dir):
 
 
 def neighbour_accuracy(codes, labels, k=10):
-    """Return the share of points, codes (n, 2), that have the label of most of their k nearest neighbours.
+    """Return the k-nearest-neighbour accuracy of codes (n, 2) with labels, integers (n,) from 0 to 9.
 
-    labels: integers (n,) from 0 to 9. A point whose label has the most votes with others counts as its share of one.
+    Each code is given the label that most of its k nearest neighbours have, without its own vote (leave-one-out). If
+    several labels have the most votes and the right one is among them, the code counts in part.
     """
     neighbours = NearestNeighbors(n_neighbors=k).fit(codes).kneighbors(return_distance=False)
     votes = np.eye(10)[labels[neighbours]].sum(axis=1)
@@ -100,31 +101,43 @@ def neighbour_accuracy(codes, labels, k=10):
 
 def pca_results(components, train, images):
     """Return the codes of images (n, 784) and their reconstructions (not clipped) by a PCA fitted on train (m, 784)."""
-    pca = PCA(components, svd_solver="covariance_eigh").fit(train)  # exact; else random with few images
+    pca = PCA(components, svd_solver="covariance_eigh").fit(train)  # exact, where the default may be random
     codes = pca.transform(images)
     return codes, pca.inverse_transform(codes)
 
 
-def draw(restored, encoded, labels, directory):
-    """Draw a dict of names and images (n, 784), a row each, and one of names and codes (m, 2), a panel each."""
-    n = len(restored["original"])
-    f, a = plt.subplots(len(restored), n, figsize=(n + 1.6, len(restored)), subplot_kw=dict(xticks=[], yticks=[]),
-                        gridspec_kw=dict(left=1.5 / (n + 1.6), right=0.99, bottom=0.02, top=0.98, hspace=0.05))
-    for row, (name, images) in zip(a, restored.items()):
+def draw_reconstructions(rows, title):
+    """Draw a dict of row names and images (n, 784), a row each."""
+    f, a = plt.subplots(len(rows), 10, figsize=(13.2, len(rows) + 0.5), subplot_kw={"xticks": [], "yticks": []})
+    f.subplots_adjust(left=3.1 / 13.2, right=0.995, bottom=0.02, top=len(rows) / (len(rows) + 0.5), hspace=0.05)
+    f.suptitle(title, y=0.99, va="top")
+    for row, (name, images) in zip(a, rows.items()):
         row[0].set_ylabel(name, rotation="horizontal", ha="right", va="center")
         for ax, image in zip(row, images):
             ax.imshow(np.reshape(image, (28, 28)), vmin=0, vmax=1)
-    plt.savefig(directory / "reconstructions.png")
-    f, a = plt.subplots(1, len(encoded), figsize=(5.5 * len(encoded) + 0.8, 5.5), layout="constrained")
-    for ax, (name, codes) in zip(a, encoded.items()):
-        codes = np.asarray(codes)[:, :2]
-        points = ax.scatter(*codes.T, c=labels, cmap="tab10", vmin=-0.5, vmax=9.5, s=2, linewidths=0)
-        ax.set_title(name)
-        for digit in np.unique(labels) if "PCA" not in name else []:  # PCA's medians lie on each other
-            ax.text(*np.median(codes[labels == digit], axis=0), digit, weight="bold", ha="center", va="center",
-                    path_effects=[withStroke(linewidth=2, foreground="white")])
-    f.colorbar(points, ax=a, ticks=range(10), label="digit")
-    plt.savefig(directory / "codes.png")
+
+
+def draw_codes(panels, labels):
+    """Draw a dict of titles and codes (n, 2), a panel each, as encoder_2d.py draws them."""
+    f, a = plt.subplots(1, len(panels), figsize=(15, 5.4), layout="constrained")
+    for ax, (title, codes) in zip(a, panels.items()):
+        plt.sca(ax)
+        with plt.rc_context({"font.size": 12}):  # so that no digit hides another
+            encoder_2d.draw(np.asarray(codes)[:, :2], labels)
+        ax.set(title=title, xticks=[], yticks=[], xlabel="", ylabel="")
+    f.colorbar(ax.collections[0], ax=a, ticks=range(10), label="digit", pad=0.01, aspect=30)
+
+
+def draw_training(panels):
+    """Draw a dict of titles and results of training (a dict by initializer), a panel each: costs by epoch."""
+    f, a = plt.subplots(1, len(panels), figsize=(15, 5.4), layout="constrained", squeeze=False)
+    for ax, (title, results) in zip(a[0], panels.items()):
+        for color, (initializer, measured) in zip(["C3", "C0"], results.items()):
+            epochs = range(1, len(measured["cost"]) + 1)
+            ax.plot(epochs, measured["cost"], color, linestyle=":", label=f"{INITIALIZERS[initializer]}: cost")
+            ax.plot(epochs, measured["validation_cost"], color, label=f"{INITIALIZERS[initializer]}: validation cost")
+        ax.set(title=title, xlabel="epoch", ylabel="cost (MSE)", ylim=(0, None))
+        ax.legend(fontsize="small")
 
 
 def main(seeds=(0, 1, 2, 3, 4), first=10, last=50, data_dir=Path(autoencoder_recon.__file__).parent / "mnist_data",
@@ -139,7 +152,7 @@ def main(seeds=(0, 1, 2, 3, 4), first=10, last=50, data_dir=Path(autoencoder_rec
         return f"{run}, {first} and {last} epochs, {data_dir}"
 
     todo = [run for run in runs if key(run) not in results]
-    # A training takes a time for each weight of its encoder, and a time that all take.
+    # The time of a training grows with the number of the encoder's weights, above a part that all trainings take.
     start, work = time.time(), np.cumsum([np.dot((784, *run.n_hidden[:-1]), run.n_hidden) + 150_000 for run in todo])
     for done, run in enumerate(todo):
         measured = results[key(run)] = train(run, [first, last], data_dir)
@@ -149,43 +162,65 @@ def main(seeds=(0, 1, 2, 3, 4), first=10, last=50, data_dir=Path(autoencoder_rec
         print(f"{done + 1} of {len(todo)}: {run}, test MSE {measured[str(last)]['test_mse']:.6f}; "
               f"about {left:.0f} minutes left", file=sys.stderr, flush=True)
 
-    def each_seed(what, n_hidden, initializer, epochs):
-        return [results[key(Run(n_hidden, initializer, seed))][str(epochs)][what] for seed in seeds]
-
-    def row(claim, measured, values, *compare, digits=4):
-        """Print a row of the table: mean and standard deviation of the values for each init and number of epochs."""
-        cells = [values(initializer, epochs) for initializer in INITIALIZERS for epochs in (first, last)]
-        cells = [f"{np.mean(cell):.{digits}f} ± {np.std(cell, ddof=len(cell) > 1):.{digits}f}" for cell in cells]
-        print(f"| {' | '.join([claim, measured, *cells, '; '.join(compare)])} |")
-
-    def mse_row(claim, n_hidden, *compare):
-        name = f"`{SCRIPTS[n_hidden].__name__}.py`" if n_hidden in SCRIPTS else "→".join(map(str, (784, *n_hidden)))
-        row(claim, f"MSE of {name}", partial(each_seed, "test_mse", n_hidden), *compare)
-
     mnist = input_data.read_data_sets(data_dir)
     images, labels = mnist.test.images, mnist.test.labels
     (_, pca_128), (pca_codes, pca_2) = (pca_results(n, mnist.train.images, images) for n in (128, 2))
-    mean_mse, pca_128_mse, pca_2_mse = (f"{np.mean((images - reconstructions) ** 2):.4f}" for reconstructions in (
+    mean_image_mse, pca_128_mse, pca_2_mse = (np.mean((images - reconstructions) ** 2) for reconstructions in (
         mnist.train.images.mean(axis=0), pca_128, pca_2))
-    codes = partial(each_seed, "drawn", ENCODER)
-    columns = [f"{name}, {epochs} epochs" for name in INITIALIZERS.values() for epochs in (first, last)]
-    print(f"| the article's claim | measured on the test set | {' | '.join(columns)} | to compare |")
-    print("|---" * (len(columns) + 3) + "|")
-    mse_row('"a high degree of restoration"; "similar to PCA"', RECON,
-            f"PCA, 128 components: {pca_128_mse}", f"the mean image for all: {mean_mse}")
-    mse_row('"similar to PCA"', ENCODER, f"PCA, 2 components: {pca_2_mse}")
-    row('"better clustering effect"', "share of digits that have the label of most of their 10 nearest neighbours",
-        lambda *which: [neighbour_accuracy(one, labels) for one in codes(*which)],
-        f"PCA, 2 components: {neighbour_accuracy(pca_codes, labels):.3f}", digits=3)
-    mse_row("better with more layers", DEPTHS[0])
-    mse_row("better with more layers", DEPTHS[2])
+    pca_accuracy = neighbour_accuracy(pca_codes, labels)
 
-    restored, encoded = {"original": images[:10]}, {}
-    for initializer, name in INITIALIZERS.items():
-        restored[name] = each_seed("drawn", RECON, initializer, first)[0]
-        encoded[f"encoder_2d.py, {name}"] = codes(initializer, first)[0]
-    restored["PCA"], encoded["PCA, 2 components"] = pca_128[:10], pca_codes
-    draw(restored, encoded, labels, output_dir)
+    def test_mse(run, epochs):
+        return results[key(run)][str(epochs)]["test_mse"]
+
+    def accuracy(run, epochs):
+        return neighbour_accuracy(results[key(run)][str(epochs)]["drawn"], labels)
+
+    def share_left(run, epochs):
+        return test_mse(run, epochs) / test_mse(run, first)
+
+    # The claim and what is measured, the verdict, the encoder, the measure, which value is the best, and PCA's value.
+    rows = [
+        ('"a high degree of restoration", "similar to PCA": MSE of `autoencoder_recon.py`', "no; with xavier, yes",
+         RECON, test_mse, min, pca_128_mse),
+        ('"similar to PCA": MSE of `encoder_2d.py`', "better", ENCODER, test_mse, min, pca_2_mse),
+        ('"better clustering effect": accuracy of `encoder_2d.py`', "yes, against PCA",
+         ENCODER, accuracy, max, pca_accuracy),
+        (f"better with more training cycles: MSE of `autoencoder_recon.py`, relative to {first} epochs", "yes",
+         RECON, share_left, min, None),
+        ("better with more layers: MSE of one, 784→128", "no", DEPTHS[0], test_mse, min, pca_128_mse),
+        ("MSE of two, 784→256→128", "", DEPTHS[1], test_mse, min, pca_128_mse),
+        ("MSE of three, 784→512→256→128", "", DEPTHS[2], test_mse, min, pca_128_mse),
+    ]
+    columns = [f"{name}, {epochs} epochs" for name in INITIALIZERS.values() for epochs in (first, last)]
+    header = f"| the article's claim | verdict | {' | '.join(columns)} | PCA |\n" + "|---" * (len(columns) + 3) + "|"
+    means, deviations = [header], [header]
+    for claim, verdict, n_hidden, measure, best, pca in rows:
+        values = [[measure(Run(n_hidden, initializer, seed), epochs) for seed in seeds]
+                  for initializer in INITIALIZERS for epochs in (first, last)]
+        compared = [*np.mean(values, axis=1), *([] if pca is None else [pca])]
+        cells = [f"**{value:.3f}**" if value == best(compared) else f"{value:.3f}" for value in compared]
+        means.append(f"| {claim} | {verdict} | {' | '.join(cells)} |")
+        cells = [f"{np.mean(cell):.4f} ± {np.std(cell, ddof=len(cell) > 1):.4f}" for cell in values]
+        deviations.append(f"| {claim} | {verdict} | {' | '.join(cells)} | {'' if pca is None else f'{pca:.4f}'} |")
+    print("\n".join([*means, "", *deviations, ""]))
+    print(f"MSE of the mean image: {mean_image_mse:.4f}")
+
+    plt.rcParams["font.size"] = 17
+    networks = {initializer: Run(RECON, initializer, seeds[0]) for initializer in INITIALIZERS}
+    encoders = {initializer: Run(ENCODER, initializer, seeds[0]) for initializer in INITIALIZERS}
+    rows = {"original": images[:10]}
+    rows.update({f"{INITIALIZERS[initializer]}\nMSE {test_mse(run, first):.3f}": results[key(run)][str(first)]["drawn"]
+                 for initializer, run in networks.items()})
+    rows[f"PCA, 128 components\nMSE {pca_128_mse:.3f}"] = pca_128[:10]
+    draw_reconstructions(rows, f"autoencoder_recon.py, {first} epochs, seed {seeds[0]}")
+    plt.savefig(output_dir / "reconstructions.png")
+    panels = {f"{INITIALIZERS[initializer]}: {accuracy(run, first):.2f}": results[key(run)][str(first)]["drawn"]
+              for initializer, run in encoders.items()}
+    draw_codes({**panels, f"PCA: {pca_accuracy:.2f}": pca_codes}, labels)
+    plt.savefig(output_dir / "codes.png")
+    draw_training({f"{script.__name__}.py": {initializer: results[key(run)] for initializer, run in chosen.items()}
+                   for script, chosen in [(autoencoder_recon, networks), (encoder_2d, encoders)]})
+    plt.savefig(output_dir / "training.png")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
 """The measures behind the article's claims agree with what is known otherwise."""
+import json
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -6,6 +8,7 @@ import pytest
 pytest.importorskip("sklearn", reason="pip install scikit-learn to test what measures the claims")
 
 import measure_claims
+from helpers import costs
 from measure_claims import Run, neighbour_accuracy
 
 
@@ -32,29 +35,40 @@ def test_what_is_measured(script, run, small_data, monkeypatch):
     """What the command line prints; and the builder of other depths makes networks that train."""
     n_hidden = next(n_hidden for n_hidden, own in measure_claims.SCRIPTS.items() if own is script)
     measured = measure_claims.train(Run(n_hidden, "xavier", 3), [1, 6], small_data)
-    for epochs, results in measured.items():
+    for epochs in ("1", "6"):
         out, _ = run("--training-epochs", epochs, "--seed", 3, "--init", "xavier")
-        assert f"\nTest MSE: {results['test_mse']:.6f}\n" in out
+        assert f"\nTest MSE: {measured[epochs]['test_mse']:.6f}\n" in out
+    assert [f"{cost:.9f}" for cost in measured["cost"]] == list(costs(out).values())
     monkeypatch.setattr(measure_claims, "SCRIPTS", {})
     built = measure_claims.train(Run(n_hidden, "xavier", 3), [1, 6], small_data)
     assert built["6"]["test_mse"] < 0.7 * built["1"]["test_mse"]
 
 
 def test_end_to_end(small_data, tmp_path, capsys, monkeypatch):
-    """Every row and panel; and started again, the program trains only what is missing."""
-    trained, drawn, train, draw = [], [], measure_claims.train, measure_claims.draw
+    """Every row and picture; and started again, the program trains only what is missing."""
+    trained, panels, train, draw_codes = [], [], measure_claims.train, measure_claims.draw_codes
     monkeypatch.setattr(measure_claims, "train", lambda run, *args: (trained.append(run), train(run, *args))[1])
-    monkeypatch.setattr(measure_claims, "draw", lambda *args: (drawn.append(args[:2]), draw(*args)))
-    measure_claims.main((0, 1), 1, 2, small_data, tmp_path)
+    monkeypatch.setattr(measure_claims, "draw_codes", lambda *args: (panels.append(args[0]), draw_codes(*args)))
+    with plt.rc_context():
+        measure_claims.main((0, 1), 1, 2, small_data, tmp_path)
     out, err = capsys.readouterr()
-    assert out.count("\n") == 7 and out.count(" ± ") == 5 * 4 and "nan" not in out
+    means, deviations = (table.splitlines()[2:] for table in out.split("\n\n")[:2])
+    assert len(means) == len(deviations) == 7 and "nan" not in out
+    assert all(row.count("**") == 2 for row in means) and all(row.count(" ± ") == 4 for row in deviations)
     assert err.count("minutes left") == len(trained) == 16
-    restored, encoded = drawn[0]
-    assert [np.shape(images) for images in restored.values()] == [(10, 784)] * 4
-    assert [len(codes) for codes in encoded.values()] == [60] * 3
+    assert [np.shape(codes) for codes in panels[0].values()] == [(60, 2)] * 3
+    assert {path.name for path in tmp_path.glob("*.png")} == {"reconstructions.png", "codes.png", "training.png"}
+
+    # The means are those of the file with the results, under the right heading.
+    results = dict(map(json.loads, (tmp_path / "runs.jsonl").read_text("utf-8").splitlines()))
+    for column, (initializer, epochs) in enumerate([("normal", 1), ("normal", 2), ("xavier", 1), ("xavier", 2)]):
+        expected = np.mean([measured[str(epochs)]["test_mse"] for key, measured in results.items()
+                            if "(256, 128)" in key and repr(initializer) in key])
+        assert float(means[0].split(" | ")[2 + column].strip("* ")) == pytest.approx(expected, abs=6e-4)
 
     runs = tmp_path / "runs.jsonl"
     runs.write_text("".join(runs.read_text("utf-8").splitlines(keepends=True)[1:]), "utf-8")
-    measure_claims.main((0, 1), 1, 2, small_data, tmp_path)
+    with plt.rc_context():
+        measure_claims.main((0, 1), 1, 2, small_data, tmp_path)
     assert capsys.readouterr().out == out and trained[16:] == trained[:1]
     plt.close("all")
