@@ -1,5 +1,5 @@
 """Trains a 784-128-64-10-2 encoder on MNIST and draws the test set as points, coloured by digit.
-The program is by Morvan Zhou. "The article" explains it; README.md says more of both."""
+The program is Morvan Zhou's. "The article" below is the one that README.md describes."""
 import argparse
 import contextlib
 import gc
@@ -16,13 +16,13 @@ import matplotlib.pyplot as plt
 from matplotlib.patheffects import withStroke
 from mnist_data import input_data
 
-# Training. These values are the defaults of the flags with the same names.
+# Training: each value is the default of the flag with the same name.
 learning_rate = 0.01  # step size of the optimizer
 training_epochs = 10
 batch_size = 256  # images in a training step
-display_step = 1  # epochs from one printed cost to the next
+display_step = 1  # the cost of every epoch is printed; with 2, of every second epoch
 
-# Layer sizes.
+# Sizes of the layers.
 n_input = 784  # pixels of an image, 28 x 28
 n_hidden_1 = 128  # units of the first encoder layer
 n_hidden_2 = 64
@@ -33,7 +33,7 @@ n_hidden_4 = 2  # units of the last encoder layer, whose output is the code
 def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
     """Add the article's network to the default graph. Raises ValueError for a wrong initializer.
 
-    learning_rate: above 0. seed: 0 to 2**31 - 2; in a new graph it decides the initial values.
+    learning_rate: above 0. seed: 0 to 2**31 - 2; it decides the initial weights of a new graph.
     initializer: "normal", the article's, or "xavier", which suits the sizes of the layers.
     Returns X, encoder_op, y_pred, cost and optimizer, the operation of one training step.
     X and y_pred are float32 (n, 784) in [0, 1]. encoder_op is float32 (n, 2), any number.
@@ -42,8 +42,8 @@ def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
     X = tf.placeholder("float", [None, n_input], name="X")  # images; training needs no labels
     initial_weight, initial_bias = tf.truncated_normal, tf.random_normal
     if initializer == "xavier":
-        # Uniform within ±4 sqrt(6 / (inputs + units)): the limit of Glorot and Bengio (2010) times
-        # 4, as the Theano tutorials advise for sigmoid units. scale is the square of that 4.
+        # Uniform within ±sqrt(6 * scale / (inputs + units)). Scale 1 is Glorot & Bengio's (2010).
+        # Scale 16 makes the limit 4 times as large, as Theano's tutorials advise for sigmoid units.
         initial_weight = tf.variance_scaling_initializer(
             scale=16, mode="fan_avg", distribution="uniform")
         initial_bias = tf.zeros
@@ -74,8 +74,7 @@ def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
         }
 
     sigmoid = tf.nn.sigmoid
-
-    def encoder(x):  # each layer is xW + b, then a sigmoid; the last has none
+    def encoder(x):  # each layer is xW + b, then a sigmoid; the last layer has none
         layer_1 = sigmoid(tf.add(tf.matmul(x, weights["encoder_h1"]), biases["encoder_b1"]))
         layer_2 = sigmoid(tf.add(tf.matmul(layer_1, weights["encoder_h2"]), biases["encoder_b2"]))
         layer_3 = sigmoid(tf.add(tf.matmul(layer_2, weights["encoder_h3"]), biases["encoder_b3"]))
@@ -96,7 +95,7 @@ def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
     y_pred = decoder_op  # the prediction
     y_true = X  # the target: the image itself
     with tf.name_scope("cost"):
-        cost = tf.reduce_mean(tf.square(y_true - y_pred))  # least squares; faster than tf.pow
+        cost = tf.reduce_mean(tf.square(y_true - y_pred))  # faster than tf.pow(..., 2)
     with tf.name_scope("training"):
         optimizer = tf.train.AdamOptimizer(learning_rate).minimize(cost)
     return X, encoder_op, y_pred, cost, optimizer
@@ -106,8 +105,7 @@ def draw(encoder_result, labels):
     """Draw codes, float (n, 2), in the current axes. labels: integers (n,) from 0 to 9."""
     x, y = encoder_result[:, 0], encoder_result[:, 1]
     plt.scatter(x, y, c=labels, cmap="tab10", vmin=-0.5, vmax=9.5, s=4, linewidths=0)
-    plt.xlabel("encoder_result[:, 0]")
-    plt.ylabel("encoder_result[:, 1]")
+    plt.gca().set(xlabel="encoder_result[:, 0]", ylabel="encoder_result[:, 1]")
     total, x_edges, y_edges = np.histogram2d(x, y, bins=40)
     for digit in np.unique(labels):  # write each digit where it most outnumbers the others
         own = labels == digit
@@ -118,13 +116,13 @@ def draw(encoder_result, labels):
 
 
 def main(argv=None):
-    """Run the article's steps. argv: a list of flags; None stands for those of the command line."""
-    parser = make_parser()  # the flags of both scripts, below
+    """Run the article's steps. argv: a list of flags; None means those of the command line."""
+    parser = make_parser()  # its flags are further down
     args = parser.parse_args(argv)
     mnist = input_data.read_data_sets(args.data_dir, one_hot=False, seed=args.seed)
-    total_batch = int(mnist.train.num_examples / args.batch_size)
+    total_batch = int(mnist.train.num_examples / args.batch_size)  # the rest is for the next epoch
     if total_batch == 0:
-        parser.error(f"argument --batch-size: more than {mnist.train.num_examples} training images")
+        parser.error(f"argument --batch-size: only {mnist.train.num_examples} images to train on")
 
     with tf.Graph().as_default(), tf.Session() as sess:
         X, encoder_op, y_pred, cost, optimizer = build_network(
@@ -132,16 +130,16 @@ def main(argv=None):
         init = tf.global_variables_initializer()
         sess.run(init)
         saver, first_epoch = restore_checkpoint(sess, args)
-        mnist.train.skip(first_epoch * total_batch * args.batch_size)  # images already trained on
+        mnist.train.skip(first_epoch * total_batch * args.batch_size)  # the images of those epochs
 
         with open_log(args, sess.graph, first_epoch) as log:
             for epoch in range(first_epoch, args.training_epochs):
                 for i in range(total_batch):
                     batch_xs, batch_ys = mnist.train.next_batch(args.batch_size)
                     _, c = sess.run([optimizer, cost], feed_dict={X: batch_xs})
-                # c is the cost before the last step. What is saved is the network after it.
+                # c is the cost before the last step. The network after it is what is saved.
                 images = mnist.validation.images if saver or log else batch_xs
-                new_cost = finite_cost(sess, cost, {X: images}, args, epoch + 1)
+                new_cost = checked_cost(sess, cost, {X: images}, args, epoch + 1)
                 if epoch % args.display_step == 0:
                     print_line("Epoch:", "%04d" % (epoch + 1), "cost=", "{:.9f}".format(c))
                 if log:
@@ -149,7 +147,8 @@ def main(argv=None):
                 if saver:
                     save_checkpoint(saver, sess, args, epoch + 1)
         print_line("Optimization Finished!")
-        test_mse = finite_cost(sess, cost, {X: mnist.test.images}, args, args.training_epochs)
+        last_epoch = max(first_epoch, args.training_epochs)
+        test_mse = checked_cost(sess, cost, {X: mnist.test.images}, args, last_epoch)
         print_line("Test MSE: {:.6f}".format(test_mse))
 
         encoder_result = sess.run(encoder_op, feed_dict={X: mnist.test.images})
@@ -168,7 +167,7 @@ script = Path(__file__)
 
 
 class RunError(Exception):
-    """A run has failed, and not by a mistake in the code. The message is one line."""
+    """A run has failed, for example because the disk is full. The message is one line."""
 
 
 @contextlib.contextmanager
@@ -179,28 +178,28 @@ def one_line_errors(name, error_type=RunError):
     except OSError as err:
         raise error_type(f"{name}: {err.strerror or err}") from err
     except (tf.errors.OpError, IndexError) as err:  # IndexError: a checkpoint is cut off
-        # TensorFlow's message may have many lines, with one like "FILE; No space left on device".
+        # TensorFlow's message may have many lines, of which one is "FILE; No space left on device".
         cause = re.search(".*; (.+)", str(err))
         raise error_type(f"{name}: {cause[1] if cause else err}") from err
 
 
 def print_line(*words):
-    """Print words as one line of stdout, at once. Raises RunError."""
+    """Print words as one line and flush it. Raises RunError."""
     with one_line_errors("stdout"):
         print(*words, flush=True)
 
 
-def finite_cost(sess, cost, feed_dict, args, epoch):
-    """Return the cost. Raises RunError if it, or a number in a variable, is infinite or NaN."""
+def checked_cost(sess, cost, feed_dict, args, epoch):
+    """Return the cost. Raises RunError if the cost or a variable is infinite or NaN."""
     value, variables = sess.run([cost, tf.global_variables()], feed_dict=feed_dict)
     if not all(np.isfinite(array).all() for array in [value, *variables]):
         raise RunError(f"--learning-rate {args.learning_rate}: "
-                       f"not all numbers are finite after epoch {epoch}")
+                       f"the cost or a variable is not finite after epoch {epoch}")
     return value
 
 
 def number(kind, low, high=10**9):
-    """Return the argparse type of a number of the `kind` int or float, from `low` to `high`."""
+    """Return an argparse type: a number of the `kind` int or float, from `low` to `high`."""
     def parse(text):
         if not low <= kind(text) <= high:
             raise argparse.ArgumentTypeError(f"{text} is not from {low} to {high}")
@@ -210,27 +209,27 @@ def number(kind, low, high=10**9):
 
 
 def path(text):
-    """Return the Path `text`: an argparse type. A shell leaves the ~ in --output=~/a.png."""
+    """An argparse type: a Path. The shell does not expand the ~ in --output=~/a.png, so we do."""
     if not text:
         raise argparse.ArgumentTypeError("the name is empty")
     return Path(os.path.expanduser(text))
 
 
 def picture_file(text):
-    """Return the Path `text`: the argparse type of a picture that can be written."""
-    formats = plt.Figure().canvas.get_supported_filetypes()
+    """An argparse type: the Path of a picture. It must be possible to write there."""
+    formats = sorted(plt.Figure().canvas.get_supported_filetypes().keys() - {"pgf"})  # needs LaTeX
     if path(text).suffix[1:].lower() not in formats:
         raise argparse.ArgumentTypeError(f"{text}: the ending is not one of {', '.join(formats)}")
     with one_line_errors(text, argparse.ArgumentTypeError):
         if path(text).exists():
-            path(text).open("r+b").close()  # opens it for writing, but changes nothing
+            path(text).open("r+b").close()  # changes nothing
         else:
-            tempfile.TemporaryFile(dir=path(text).parent).close()
+            tempfile.TemporaryFile(dir=path(text).parent).close()  # vanishes at once
     return path(text)
 
 
 def checkpoint_directory(text):
-    """Return the Path `text`: the argparse type of a directory in which Saver can write."""
+    """An argparse type: the Path of a directory. It is made, and must be writable."""
     if any(character in "*?[\\" for character in (path(text) / script.stem).as_posix()):
         raise argparse.ArgumentTypeError(f"{text}: TensorFlow takes * ? [ and \\ for patterns")
     with one_line_errors(text, argparse.ArgumentTypeError):
@@ -255,29 +254,29 @@ def make_parser():
     add("--seed", type=number(int, 0, 2**31 - 2), default=0, help="decides weights and batch order")
     add("--output", metavar="FILE", type=picture_file, default=script.stem + ".png", help="picture")
     add("--checkpoint-dir", metavar="DIR", type=checkpoint_directory,
-        help="save the model here after every epoch, and resume training from here")
+        help="keep the newest model here, and resume training from it")
     add("--log-dir", metavar="DIR", type=path, help="write graph and costs here, for TensorBoard")
     return parser
 
 
 def save_checkpoint(saver, sess, args, epoch):
-    """Save all variables, and then remove the checkpoint before. Raises RunError."""
+    """Save all variables, then remove the previous checkpoint. Raises RunError."""
     prefix = (args.checkpoint_dir / script.stem).as_posix()
     with one_line_errors(f"{prefix}-{epoch}"):
         saver.save(sess, prefix, global_step=epoch, write_meta_graph=False)
 
 
 def restore_checkpoint(sess, args):
-    """Restore the last checkpoint, if there is one. Return a Saver and the epochs trained."""
+    """Restore the last checkpoint, or save a first one. Return a Saver and the epochs trained."""
     if not args.checkpoint_dir:
         return None, 0
     saver = tf.train.Saver(max_to_keep=1, save_relative_paths=True)
     state_file = args.checkpoint_dir / "checkpoint"  # Saver writes the last checkpoint's name here
     if not state_file.exists():
         for file in args.checkpoint_dir.glob("*.index"):
-            if file.name != f"{script.stem}-0.index":  # left by an interrupted first save
+            if file.name != f"{script.stem}-0.index":  # the first save may have been interrupted
                 raise input_data.DataError(f"{state_file}: missing, but {file.name} is there")
-        save_checkpoint(saver, sess, args, 0)
+        save_checkpoint(saver, sess, args, 0)  # shows before training whether saving works
         return saver, 0
     with one_line_errors(state_file, input_data.DataError):
         named = re.search('model_checkpoint_path: "(.+)"', state_file.read_text(errors="replace"))
@@ -305,9 +304,10 @@ def open_log(args, graph, first_epoch):
     if not args.log_dir:
         return contextlib.nullcontext()
     with one_line_errors(args.log_dir, input_data.DataError):
-        # FileWriter adds operations to the graph of its session, so it has a session of its own.
+        # With a session, FileWriter starts no thread. It adds operations to the session's graph,
+        # so it gets a session of its own.
         log = tf.summary.FileWriter(args.log_dir, graph, session=tf.Session(graph=tf.Graph()))
-        # TensorBoard then drops what an earlier run logged from this epoch on.
+        # This makes TensorBoard drop what an earlier run logged from here on.
         log.add_session_log(tf.SessionLog(status=tf.SessionLog.START), first_epoch + 1)
         log.flush()
     return log
@@ -324,8 +324,8 @@ def log_costs(log, epoch, cost, validation_cost):
 
 
 if __name__ == "__main__":
-    gc.freeze()  # without it, a run of --training-epochs 0 takes 1.2 times as long
-    tf.logging.set_verbosity(tf.logging.FATAL)  # hides warnings of TensorFlow about its own Saver
+    gc.freeze()  # less work at exit: otherwise, a run of 0 epochs takes 1.2 times as long
+    tf.logging.set_verbosity(tf.logging.FATAL)  # hides TensorFlow's warnings about its own Saver
     try:
         sys.exit(main())
     except KeyboardInterrupt:
@@ -334,7 +334,7 @@ if __name__ == "__main__":
         status, message = 2, f"error: {err}"
     except RunError as err:
         status, message = 1, f"error: {err}"
-    with contextlib.suppress(OSError, AttributeError):  # or Python reports a full stdout again
-        sys.stdout.close()
+    with contextlib.suppress(OSError, AttributeError):
+        sys.stdout.close()  # else, if stdout has failed, Python says so once more at exit
     print(f"{script.name}: {message}", file=sys.stderr)
     sys.exit(status)
