@@ -113,7 +113,7 @@ def main(argv=None):
     if total_batch == 0:
         parser.error(f"argument --batch-size: only {mnist.train.num_examples} images to train on")
 
-    with tf.Graph().as_default(), tf.Session() as sess:
+    with tf.Graph().as_default(), tf.Session() as sess:  # in a Graph, all is as in TensorFlow 1
         X, encoder_op, y_pred, cost, optimizer = build_network(
             args.learning_rate, args.seed, args.initializer)
         init = tf.global_variables_initializer()
@@ -126,13 +126,13 @@ def main(argv=None):
                 for i in range(total_batch):
                     batch_xs, batch_ys = mnist.train.next_batch(args.batch_size)
                     _, c = sess.run([optimizer, cost], feed_dict={X: batch_xs})
-                # c is the cost before the last step. The network after it is what is saved.
+                # c is the cost before the last step. What is saved is the network after that step.
                 images = mnist.validation.images if saver or log else batch_xs
-                new_cost = checked_cost(sess, cost, {X: images}, args, epoch + 1)
+                cost_after = checked_cost(sess, cost, {X: images}, args, epoch + 1)
                 if epoch % args.display_step == 0:
                     print_line("Epoch:", "%04d" % (epoch + 1), "cost=", "{:.9f}".format(c))
                 if log:
-                    log_costs(log, epoch + 1, cost=c, validation_cost=new_cost)
+                    log_costs(log, epoch + 1, cost=c, validation_cost=cost_after)
                 if saver:
                     save_checkpoint(saver, sess, args, epoch + 1)
         print_line("Optimization Finished!")
@@ -218,8 +218,9 @@ def picture_file(text):
 
 def checkpoint_directory(text):
     """An argparse type: the Path of a directory. It is made, and must be writable."""
-    if any(character in "*?[\\" for character in (path(text) / script.stem).as_posix()):
-        raise argparse.ArgumentTypeError(f"{text}: TensorFlow takes * ? [ and \\ for patterns")
+    prefix = (path(text) / script.stem).as_posix()
+    if any(character in prefix for character in "*?[\\"):
+        raise argparse.ArgumentTypeError(f"{prefix}: TensorFlow takes * ? [ and \\ for a pattern")
     with one_line_errors(text, argparse.ArgumentTypeError):
         path(text).mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=path(text)).close()
@@ -317,7 +318,7 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except KeyboardInterrupt:
-        status, message = 130, "interrupted; what --checkpoint-dir has saved is kept"
+        status, message = 130, "interrupted; a model in --checkpoint-dir is kept"
     except input_data.DataError as err:
         status, message = 2, f"error: {err}"
     except RunError as err:

@@ -1,4 +1,4 @@
-"""Trains a 784-128-64-10-2 encoder on MNIST and draws the test set as points, coloured by digit.
+"""Trains a 784-128-64-10-2 encoder on MNIST and draws the test digits as points in the plane.
 The program is Morvan Zhou's. "The article" below is the one that README.md describes."""
 import argparse
 import contextlib
@@ -74,7 +74,7 @@ def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
         }
 
     sigmoid = tf.nn.sigmoid
-    def encoder(x):  # each layer is xW + b, then a sigmoid; the last layer has none
+    def encoder(x):  # each layer is xW + b, then a sigmoid, but the last is linear
         layer_1 = sigmoid(tf.add(tf.matmul(x, weights["encoder_h1"]), biases["encoder_b1"]))
         layer_2 = sigmoid(tf.add(tf.matmul(layer_1, weights["encoder_h2"]), biases["encoder_b2"]))
         layer_3 = sigmoid(tf.add(tf.matmul(layer_2, weights["encoder_h3"]), biases["encoder_b3"]))
@@ -102,7 +102,7 @@ def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
 
 
 def draw(encoder_result, labels):
-    """Draw codes, float (n, 2), in the current axes. labels: integers (n,) from 0 to 9."""
+    """Draw codes, float (n, 2), as points in the current axes. labels: integers (n,), 0 to 9."""
     x, y = encoder_result[:, 0], encoder_result[:, 1]
     plt.scatter(x, y, c=labels, cmap="tab10", vmin=-0.5, vmax=9.5, s=4, linewidths=0)
     plt.gca().set(xlabel="encoder_result[:, 0]", ylabel="encoder_result[:, 1]")
@@ -124,7 +124,7 @@ def main(argv=None):
     if total_batch == 0:
         parser.error(f"argument --batch-size: only {mnist.train.num_examples} images to train on")
 
-    with tf.Graph().as_default(), tf.Session() as sess:
+    with tf.Graph().as_default(), tf.Session() as sess:  # in a Graph, all is as in TensorFlow 1
         X, encoder_op, y_pred, cost, optimizer = build_network(
             args.learning_rate, args.seed, args.initializer)
         init = tf.global_variables_initializer()
@@ -137,13 +137,13 @@ def main(argv=None):
                 for i in range(total_batch):
                     batch_xs, batch_ys = mnist.train.next_batch(args.batch_size)
                     _, c = sess.run([optimizer, cost], feed_dict={X: batch_xs})
-                # c is the cost before the last step. The network after it is what is saved.
+                # c is the cost before the last step. What is saved is the network after that step.
                 images = mnist.validation.images if saver or log else batch_xs
-                new_cost = checked_cost(sess, cost, {X: images}, args, epoch + 1)
+                cost_after = checked_cost(sess, cost, {X: images}, args, epoch + 1)
                 if epoch % args.display_step == 0:
                     print_line("Epoch:", "%04d" % (epoch + 1), "cost=", "{:.9f}".format(c))
                 if log:
-                    log_costs(log, epoch + 1, cost=c, validation_cost=new_cost)
+                    log_costs(log, epoch + 1, cost=c, validation_cost=cost_after)
                 if saver:
                     save_checkpoint(saver, sess, args, epoch + 1)
         print_line("Optimization Finished!")
@@ -230,8 +230,9 @@ def picture_file(text):
 
 def checkpoint_directory(text):
     """An argparse type: the Path of a directory. It is made, and must be writable."""
-    if any(character in "*?[\\" for character in (path(text) / script.stem).as_posix()):
-        raise argparse.ArgumentTypeError(f"{text}: TensorFlow takes * ? [ and \\ for patterns")
+    prefix = (path(text) / script.stem).as_posix()
+    if any(character in prefix for character in "*?[\\"):
+        raise argparse.ArgumentTypeError(f"{prefix}: TensorFlow takes * ? [ and \\ for a pattern")
     with one_line_errors(text, argparse.ArgumentTypeError):
         path(text).mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=path(text)).close()
@@ -329,7 +330,7 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except KeyboardInterrupt:
-        status, message = 130, "interrupted; what --checkpoint-dir has saved is kept"
+        status, message = 130, "interrupted; a model in --checkpoint-dir is kept"
     except input_data.DataError as err:
         status, message = 2, f"error: {err}"
     except RunError as err:

@@ -1,7 +1,7 @@
 """Reads MNIST, where the article imports `tensorflow.examples.tutorials.mnist.input_data`.
 
-TensorFlow removed that module. This one has its names, its split of the data and its pixel values.
-Only the order of the batches is different: here it depends on a seed.
+TensorFlow removed that module. This one has the names that the article uses, the same split of the
+data and the same pixel values. The order of the batches is different: it depends on a seed.
 """
 import functools
 import gzip
@@ -14,11 +14,11 @@ import numpy as np
 
 GZIP = b"\x1f\x8b"  # the first two bytes of every gzip file
 OTHER_FORMATS = {b"<!": "HTML", b"<h": "HTML", b"PK": "a zip archive", b"ve": "a Git LFS pointer",
-                 GZIP: "gzip within gzip"}
+                 GZIP: "gzip within gzip", b"": "an empty file"}
 
 
 class DataError(ValueError):
-    """A file is missing or is not what it should be. The message is one line and names the file."""
+    """A file is missing or is not what it should be. The message is one line that names it."""
 
 
 class DataSet:
@@ -86,7 +86,7 @@ def find_file(train_dir, name):
     dotted = name.replace("-idx", ".idx")
     names = [name, f"{name}.gz", dotted, f"{dotted}.gz"]
     for path in [os.path.join(train_dir, each) for each in names]:
-        if os.path.isfile(path):  # an archive may have a directory of that name
+        if os.path.isfile(path):  # not a directory, as in some archives
             return path
     raise DataError(f"{train_dir}: there is no file {' or '.join(names)}")
 
@@ -104,8 +104,8 @@ def read_idx(path, *shape):
         with (gzip.open if packed else open)(path, "rb") as f:
             start = f.read(4)
             if start != bytes([0, 0, 8, dimensions]):
-                found = OTHER_FORMATS.get(start[:2], f"data that begin with {start.hex(' ')}")
-                raise DataError(f"{path}: {found}, not IDX with bytes in {dimensions} dimensions")
+                found = OTHER_FORMATS.get(start[:2], f"data beginning with {start.hex(' ')}")
+                raise DataError(f"{path}: {found}, not IDX (uint8, dimensions: {dimensions})")
             header = f.read(4 * dimensions)
             if len(header) < 4 * dimensions:
                 raise DataError(f"{path}: ends within its header")
@@ -143,7 +143,7 @@ def read_examples(train_dir, prefix, one_hot):
 
 
 def read_data_sets(train_dir, one_hot=False, validation_size=5000, seed=0):
-    """Read the four IDX files in the directory `train_dir`, which holds the test set, too.
+    """Read the four files in the directory `train_dir`: images and labels to train and to test.
 
     one_hot: whether labels are rows of ten numbers.
     validation_size: how many examples, the first in the training files, make the validation set.
