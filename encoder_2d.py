@@ -108,9 +108,9 @@ def draw(encoder_result, labels):
     plt.gca().set(xlabel="encoder_result[:, 0]", ylabel="encoder_result[:, 1]")
     total, x_edges, y_edges = np.histogram2d(x, y, bins=40)
     for digit in np.unique(labels):  # write each digit where it most outnumbers the others
-        own = labels == digit
-        count = np.histogram2d(x[own], y[own], bins=(x_edges, y_edges))[0]
-        i, j = np.unravel_index(np.argmax(count - (total - count)), count.shape)
+        count = np.histogram2d(x[labels == digit], y[labels == digit], bins=(x_edges, y_edges))[0]
+        lead = np.where(count > 0, count - (total - count), -np.inf)
+        i, j = np.unravel_index(np.argmax(lead), lead.shape)
         plt.text(x_edges[i:i + 2].mean(), y_edges[j:j + 2].mean(), digit, weight="bold",
                  ha="center", va="center", path_effects=[withStroke(linewidth=2, foreground="w")])
 

@@ -29,7 +29,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from mnist_data import input_data
 
-INITIALIZERS = {"normal": "article's init", "xavier": "--init xavier"}
+INITIALIZERS = {"normal": "article's init", "xavier": "xavier"}
 # Units of the encoder's layers, in the two scripts and in other autoencoders.
 RECON, ENCODER = (tuple(units for _, _, _, units, _ in layers(script)[:len(layers(script)) // 2])
                   for script in (autoencoder_recon, encoder_2d))
@@ -178,30 +178,30 @@ def main(seeds=(0, 1, 2, 3, 4), first=10, last=50, data_dir=Path(autoencoder_rec
     def share_left(run, epochs):
         return test_mse(run, epochs) / test_mse(run, first)
 
-    # The claim and what is measured, the verdict, the encoder, the measure, which value is the best, and PCA's value.
+    # The claim, the verdict, what is measured, the encoder, the measure, which value is the best, and PCA's value.
     rows = [
-        ('"a high degree of restoration", "similar to PCA": MSE of `autoencoder_recon.py`', "no; with xavier, yes",
+        ('"a high degree of restoration", "similar to PCA"', "no; yes with xavier", "MSE, `autoencoder_recon.py`",
          RECON, test_mse, min, pca_128_mse),
-        ('"similar to PCA": MSE of `encoder_2d.py`', "better", ENCODER, test_mse, min, pca_2_mse),
-        ('"better clustering effect": accuracy of `encoder_2d.py`', "yes, against PCA",
+        ('"similar to PCA"', "yes, better", "MSE, `encoder_2d.py`", ENCODER, test_mse, min, pca_2_mse),
+        ('"better clustering effect"', "yes, better than PCA", "accuracy, `encoder_2d.py`",
          ENCODER, accuracy, max, pca_accuracy),
-        (f"better with more training cycles: MSE of `autoencoder_recon.py`, relative to {first} epochs", "yes",
+        ("more training cycles: better", "yes", f"MSE relative to {first} epochs, `autoencoder_recon.py`",
          RECON, share_left, min, None),
-        ("better with more layers: MSE of one, 784→128", "no", DEPTHS[0], test_mse, min, pca_128_mse),
-        ("MSE of two, 784→256→128", "", DEPTHS[1], test_mse, min, pca_128_mse),
-        ("MSE of three, 784→512→256→128", "", DEPTHS[2], test_mse, min, pca_128_mse),
+        ("more layers: better", "no", "MSE, 784→128", DEPTHS[0], test_mse, min, pca_128_mse),
+        ("", "", "MSE, 784→256→128", DEPTHS[1], test_mse, min, pca_128_mse),
+        ("", "", "MSE, 784→512→256→128", DEPTHS[2], test_mse, min, pca_128_mse),
     ]
     columns = [f"{name}, {epochs} epochs" for name in INITIALIZERS.values() for epochs in (first, last)]
-    header = f"| the article's claim | verdict | {' | '.join(columns)} | PCA |\n" + "|---" * (len(columns) + 3) + "|"
-    means, deviations = [header], [header]
-    for claim, verdict, n_hidden, measure, best, pca in rows:
+    means = [f"| claim | verdict | measured | {' | '.join(columns)} | PCA |", "|---" * (len(columns) + 4) + "|"]
+    deviations = [f"| measured | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
+    for claim, verdict, measured, n_hidden, measure, best, pca in rows:
         values = [[measure(Run(n_hidden, initializer, seed), epochs) for seed in seeds]
                   for initializer in INITIALIZERS for epochs in (first, last)]
         compared = [*np.mean(values, axis=1), *([] if pca is None else [pca])]
         cells = [f"**{value:.3f}**" if value == best(compared) else f"{value:.3f}" for value in compared]
-        means.append(f"| {claim} | {verdict} | {' | '.join(cells)} |")
-        cells = [f"{np.mean(cell):.4f} ± {np.std(cell, ddof=len(cell) > 1):.4f}" for cell in values]
-        deviations.append(f"| {claim} | {verdict} | {' | '.join(cells)} | {'' if pca is None else f'{pca:.4f}'} |")
+        means.append(f"| {claim} | {verdict} | {measured} | {' | '.join(cells)} |")
+        cells = [f"{np.std(cell, ddof=len(cell) > 1):.4f}" for cell in values]
+        deviations.append(f"| {measured} | {' | '.join(cells)} |")
     print("\n".join([*means, "", *deviations, ""]))
     print(f"MSE of the mean image: {mean_image_mse:.4f}")
 

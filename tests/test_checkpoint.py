@@ -1,19 +1,27 @@
-"""A run that was stopped goes on as if it had not been. A checkpoint that can't be used is refused in one line."""
+"""What stops a run: kill -9, a divergence, a full disk, a bad checkpoint. What was saved before stays usable."""
 import concurrent.futures
 import os
 import random
 import re
 import shutil
 import signal
+import subprocess
 import time
 
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from helpers import SCRIPTS, assert_same_tensors, costs, snapshot, start, tensors, without_tensorflow_lines
+from helpers import SCRIPTS, costs, file_size_limit, snapshot, start, tensors, without_tensorflow_lines
 
 import autoencoder_recon
 import encoder_2d
+
+
+def assert_same_tensors(directory, other):
+    a, b = tensors(directory), tensors(other)
+    assert a.keys() == b.keys()
+    for name in a:
+        np.testing.assert_array_equal(a[name], b[name], err_msg=name)
 
 
 def test_resumed_equals_unbroken(script, run, tmp_path):
@@ -36,9 +44,9 @@ def test_resumed_equals_unbroken(script, run, tmp_path):
 def kill_and_resume(script, small_data, directory):
     """Kill a run, go on with it, and then press Ctrl-C or close its stdout."""
     last, rng = None, random.Random(script.__name__)
-    second = {autoencoder_recon: (signal.SIGINT, 130, ["interrupted; what --checkpoint-dir has saved is kept"]),
-              encoder_2d: ("close", 1, ["error: stdout: Broken pipe"])}[script]
-    for how, status, lines in [(signal.SIGKILL, -signal.SIGKILL, []), second]:
+    second = {autoencoder_recon: (signal.SIGINT, 130, "autoencoder_recon.py: interrupted.*"),
+              encoder_2d: ("close", 1, "encoder_2d.py: error: stdout: Broken pipe")}[script]
+    for how, status, expected in [(signal.SIGKILL, -signal.SIGKILL, ""), second]:
         process = start(  # It could be deaf to Ctrl-C, if the tests run in the background of a shell.
             script, "--data-dir", small_data, "--checkpoint-dir", directory, "--training-epochs", 3000,
             cwd=directory.parent, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
@@ -53,7 +61,7 @@ def kill_and_resume(script, small_data, directory):
         assert process.wait() == status, err
         if last:  # No more is lost than the epoch under way. The last one printed may not have been saved.
             assert int(re.search(r": restored \S+, after epoch (\d+)$", err.pop(0))[1]) >= last - 1
-        assert err == [f"{script.__name__}.py: {line}" for line in lines]
+        assert re.fullmatch(expected, "\n".join(err))
         last = max(map(int, costs(out)))
 
 
@@ -73,76 +81,38 @@ def test_killed_and_resumed(small_data, tmp_path, capsys):
         assert_same_tensors(unbroken, broken)
 
 
-def cut(data):
-    return data[:len(data) // 2]
-
-
 def overwrite(data):
-    return cut(data) + b"damage" * 9 + data[len(data) // 2 + 54:]
-
-
-def name_checkpoint(name):
-    """Return a function that makes a file `checkpoint` with that name in it."""
-    return lambda data: f'model_checkpoint_path: "{name}"\n'.encode()
-
-
-STATE, INDEX, DATA = "checkpoint", "encoder_2d-1.index", "encoder_2d-1.data-00000-of-00001"
-FOREIGN = "not a checkpoint of encoder_2d.py in this directory"
-# The damaged file, what makes its bytes (None: it is missing), and the beginning of what is said.
-DAMAGE = [
-    (STATE, lambda data: b"", "bad/checkpoint: damaged: it names no checkpoint"),
-    (STATE, lambda data: b"\xff\0", "bad/checkpoint: damaged: it names no checkpoint"),
-    (STATE, lambda data: data[:20], "bad/checkpoint: damaged: it names no checkpoint"),
-    (STATE, None, "bad/checkpoint: missing, but encoder_2d-1.index is there"),
-    (STATE, name_checkpoint("encoder_2d-7"), "bad/encoder_2d-7: "),
-    (STATE, name_checkpoint("../good/encoder_2d-1"), f"bad/checkpoint: names bad/../good/encoder_2d-1, {FOREIGN}"),
-    (STATE, name_checkpoint("/good/encoder_2d-1"), f"bad/checkpoint: names /good/encoder_2d-1, {FOREIGN}"),
-    (STATE, name_checkpoint("autoencoder_recon-1"), f"bad/checkpoint: names bad/autoencoder_recon-1, {FOREIGN}"),
-    (DATA, cut, "bad/encoder_2d-1: Read less bytes"),
-    (DATA, lambda data: data[:-1], "bad/encoder_2d-1: Read less bytes"),
-    (DATA, lambda data: b"", "bad/encoder_2d-1: Read less bytes"),
-    (DATA, overwrite, "bad/encoder_2d-1: .*Checksum does not match"),
-    (DATA, None, "bad/encoder_2d-1: No such file"),
-    (INDEX, cut, "bad/encoder_2d-1: not an sstable"),
-    (INDEX, lambda data: b"", "bad/encoder_2d-1: file is too short"),
-    (INDEX, overwrite, "bad/encoder_2d-1: .*checksum mismatch"),
-    (INDEX, None, "bad/encoder_2d-1: .*Failed to find any matching files"),
-]
+    return data[:len(data) // 2] + b"damage" * 9 + data[len(data) // 2 + 54:]
 
 
 @pytest.mark.parametrize("script", [encoder_2d], indirect=True)
-def test_damaged_checkpoints(run, refused, tmp_path):
+def test_unusable_checkpoints(run, refused, tmp_path, monkeypatch):
     run("--training-epochs", 1, "--checkpoint-dir", "good")
-    for file, change, expected in DAMAGE:
+    foreign = "checkpoint: names {}, not .*encoder_2d.py"
+    # The damaged file, what it then holds (None: it is missing), and what is said.
+    damage = [("checkpoint", data, "checkpoint: damaged: it names no checkpoint") for data in (b"", b"\xff\0")]
+    damage += [("checkpoint", None, "checkpoint: missing, but encoder_2d-1.index is there")]
+    for name, said in [("encoder_2d-7", "encoder_2d-7: .+"), ("../good/encoder_2d-1", foreign.format("bad/../good/.*")),
+                       ("/good/x-1", foreign.format("/good/x-1")), ("other-1", foreign.format("bad/other-1"))]:
+        damage.append(("checkpoint", f'model_checkpoint_path: "{name}"'.encode(), said))
+    for file in ("encoder_2d-1.index", "encoder_2d-1.data-00000-of-00001"):
+        data = (tmp_path / "good" / file).read_bytes()
+        damage += [(file, after, "encoder_2d-1: .+") for after in (data[:-1], data[:99], b"", overwrite(data), None)]
+    for file, after, expected in damage:
         shutil.rmtree("bad", ignore_errors=True)
         shutil.copytree("good", "bad")
-        path = tmp_path / "bad" / file
-        data = path.read_bytes()
-        path.unlink()
-        if change:
-            path.write_bytes(change(data))
+        (tmp_path / "bad" / file).unlink()
+        if after is not None:
+            (tmp_path / "bad" / file).write_bytes(after)
         line = refused("--checkpoint-dir", "bad")
-        assert re.match(expected, line), (file, expected, line)
+        assert re.fullmatch(f"bad/{expected}.*", line), (file, expected, line)
     # The first line of the file `checkpoint` is enough.
-    path = tmp_path / "good" / STATE
-    path.write_text(path.read_text("utf-8").splitlines(keepends=True)[0], "utf-8")
+    (tmp_path / "good" / "checkpoint").write_bytes(b'model_checkpoint_path: "encoder_2d-1"')
     assert "after epoch 1" in run("--training-epochs", 1, "--checkpoint-dir", "good").err
-
-
-def test_checkpoint_of_another_network(script, run, refused, monkeypatch):
-    run("--training-epochs", 0, "--checkpoint-dir", "c")
-    units = script.n_hidden_1
-    monkeypatch.setattr(script, "n_hidden_1", 300)
-    line = refused("--checkpoint-dir", "c")
-    assert line.startswith(f"c/{script.__name__}-0: another network: ")
-    assert line.endswith(f" weights/encoder_h1 has shape (784, {units}) there, (784, 300) here")
-
-
-@pytest.mark.parametrize("script", [autoencoder_recon], indirect=True)
-def test_checkpoint_of_the_other_script(run, refused, small_data):
-    encoder_2d.main(["--data-dir", str(small_data), "--training-epochs", "0", "--checkpoint-dir", "c"])
-    line = "c/checkpoint: names c/encoder_2d-0, not a checkpoint of autoencoder_recon.py"
-    assert refused("--checkpoint-dir", "c").startswith(line)
+    monkeypatch.setattr(encoder_2d, "n_hidden_1", 300)
+    line = refused("--checkpoint-dir", "good")
+    assert line.startswith("good/encoder_2d-1: another network: ")
+    assert "weights/encoder_h1 has shape (784, 128) there, (784, 300) here" in line
 
 
 def test_killed_in_saving_the_untrained_network(run, script, tmp_path):
@@ -158,7 +128,7 @@ def test_divergence(script, run, tmp_path, capsys):
     flags = ["--batch-size", 600, "--checkpoint-dir"]  # one step an epoch
     run(*flags, "c", "--training-epochs", 1)
     before = snapshot(tmp_path / "c")
-    line = "^--learning-rate 1e[+]38: the cost or a weight is not finite after epoch {}$"
+    line = "^--learning-rate 1e[+]38: .*finite.* epoch {}$"
     with pytest.raises(script.RunError, match=line.format(2)):
         run(*flags, "c", "--training-epochs", 3, "--learning-rate", "1e38")
     assert costs(capsys.readouterr().out) == {} and snapshot(tmp_path / "c") == before
@@ -171,12 +141,11 @@ def test_divergence(script, run, tmp_path, capsys):
     assert capsys.readouterr().out == "" and not (tmp_path / "diverged.png").exists()
 
 
-@pytest.mark.parametrize("number", [np.inf, np.nan])
-def test_initial_bias_that_is_not_finite(number, script, run, tmp_path, monkeypatch, capsys):
-    """A run that trains nothing checks what it has, too. With biases that are infinite, the cost itself is finite."""
+def test_weights_that_are_not_finite(script, run, tmp_path, monkeypatch, capsys):
+    """A run that trains nothing checks them, too. The cost is finite, since the sigmoid makes 1 of an infinite bias."""
     normal = tf.random_normal
-    monkeypatch.setattr(tf, "random_normal", lambda shape: tf.fill(shape, number) if len(shape) == 1 else normal(shape))
-    with pytest.raises(script.RunError, match="--learning-rate 0.01: the cost or a weight is not finite"):
+    monkeypatch.setattr(tf, "random_normal", lambda shape: tf.fill(shape, np.inf) if len(shape) == 1 else normal(shape))
+    with pytest.raises(script.RunError, match="^--learning-rate 0.01: .*finite"):
         run("--training-epochs", 0)
     assert "Test MSE" not in capsys.readouterr().out and list(tmp_path.iterdir()) == []
 
@@ -186,7 +155,7 @@ def test_characters_of_patterns(run, refused, tmp_path, monkeypatch):
     """TensorFlow would take run? for run1, and would remove the model there. Above the directory, they do no harm."""
     run("--training-epochs", 0, "--checkpoint-dir", "run1")
     for directory in ("run?", "run*", "[r]un1", "run\\1", "new?/run"):
-        assert f"error: argument --checkpoint-dir: {directory}: " in refused("--checkpoint-dir", directory)
+        assert f"error: argument --checkpoint-dir: {directory}" in refused("--checkpoint-dir", directory)
     above = tmp_path / "w[1]*"
     above.mkdir()
     monkeypatch.chdir(above)
@@ -195,3 +164,35 @@ def test_characters_of_patterns(run, refused, tmp_path, monkeypatch):
     assert {path.name for path in (above / "c").iterdir()} == {
         "checkpoint", "encoder_2d-2.index", "encoder_2d-2.data-00000-of-00001"}
     assert tensors(tmp_path / "run1").keys() == tensors("c").keys()
+
+
+@pytest.mark.parametrize("script", [autoencoder_recon], indirect=True)
+def test_full_disk_for_checkpoint_and_picture(run, tmp_path):
+    expected = run("--training-epochs", 1).out
+    run("--training-epochs", 0, "--checkpoint-dir", "c")
+    before, error = snapshot(tmp_path / "c"), autoencoder_recon.RunError
+    with file_size_limit(100_000), pytest.raises(error, match="^c/autoencoder_recon-1: File too large$"):
+        run("--training-epochs", 3, "--checkpoint-dir", "c")
+    assert before.items() <= snapshot(tmp_path / "c").items()
+    assert run("--training-epochs", 1, "--checkpoint-dir", "c").out == expected
+    with file_size_limit(4096), pytest.raises(error, match="^a.png: File too large$"):
+        run("--training-epochs", 0, "--output", "a.png")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="it stands for a full disk")
+@pytest.mark.parametrize("script", [encoder_2d], indirect=True)
+def test_full_disk_for_log_and_stdout(script, run, small_data, tmp_path):
+    """These are processes, since threads and buffers may write a line when a process ends. All run at once."""
+    run("--training-epochs", 0, "--log-dir", "log")
+    size, processes = next((tmp_path / "log").iterdir()).stat().st_size + 50, {}
+    with open("/dev/full", "w") as full:
+        for name, epochs, limit in [("costs", 3, size), ("stdout", 1, 10**9), ("graph", 0, 1000)]:
+            stdout = full if name == "stdout" else subprocess.PIPE
+            with file_size_limit(limit):  # The process inherits it.
+                processes[name] = start(script, "--data-dir", small_data, "--training-epochs", epochs,
+                                        "--log-dir", name, cwd=tmp_path, stdout=stdout)
+    for name, process in processes.items():
+        _, err = process.communicate()
+        message = "No space left on device" if name == "stdout" else "File too large"
+        assert without_tensorflow_lines(err) == [f"encoder_2d.py: error: {name}: {message}"]
+        assert process.returncode == (2 if name == "graph" else 1), name  # 2 if training has not begun

@@ -54,7 +54,7 @@ def test_end_to_end(small_data, tmp_path, capsys, monkeypatch):
     out, err = capsys.readouterr()
     means, deviations = (table.splitlines()[2:] for table in out.split("\n\n")[:2])
     assert len(means) == len(deviations) == 7 and "nan" not in out
-    assert all(row.count("**") == 2 for row in means) and all(row.count(" ± ") == 4 for row in deviations)
+    assert all(row.count("**") == 2 for row in means) and all(row.count(" | ") == 4 for row in deviations)
     assert err.count("minutes left") == len(trained) == 16
     assert [np.shape(codes) for codes in panels[0].values()] == [(60, 2)] * 3
     assert {path.name for path in tmp_path.glob("*.png")} == {"reconstructions.png", "codes.png", "training.png"}
@@ -64,7 +64,7 @@ def test_end_to_end(small_data, tmp_path, capsys, monkeypatch):
     for column, (initializer, epochs) in enumerate([("normal", 1), ("normal", 2), ("xavier", 1), ("xavier", 2)]):
         expected = np.mean([measured[str(epochs)]["test_mse"] for key, measured in results.items()
                             if "(256, 128)" in key and repr(initializer) in key])
-        assert float(means[0].split(" | ")[2 + column].strip("* ")) == pytest.approx(expected, abs=6e-4)
+        assert float(means[0].split(" | ")[3 + column].strip("* ")) == pytest.approx(expected, abs=6e-4)
 
     runs = tmp_path / "runs.jsonl"
     runs.write_text("".join(runs.read_text("utf-8").splitlines(keepends=True)[1:]), "utf-8")

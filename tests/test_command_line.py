@@ -1,21 +1,27 @@
-"""The command line as a user meets it, and what the two scripts share."""
+"""The command line as a user meets it, what a run leaves behind, and what the two scripts share."""
 import gc
 import inspect
+import io
 import os
+import re
 import runpy
 import sys
+import tempfile
 import threading
+from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pytest
 import tensorflow.compat.v1 as tf
-from conftest import ROOT, SCRIPTS, costs
+from helpers import ROOT, SCRIPTS, costs, read_log
 
 import autoencoder_recon
+import encoder_2d
 from mnist_data import input_data
 
 
 def test_defaults(script, monkeypatch, tmp_path):
-    """The article's, under the article's names; and the data that are beside the script, from any directory."""
+    """They are the article's, under the article's names. The data are beside the script, from any directory."""
     monkeypatch.chdir(tmp_path)
     args = script.make_parser().parse_args([])
     assert args.data_dir == ROOT / "mnist_data" and args.seed == 0 and args.initializer == "normal"
@@ -31,73 +37,121 @@ def test_seed_and_init(run):
     assert all(len({default[epoch], seed[epoch], xavier[epoch]}) == 3 for epoch in default)
 
 
-@pytest.mark.parametrize("flag, values", {
-    "--learning-rate": ["0", "-1", "nan", "inf", "1e39", "fast"],
-    "--training-epochs": ["-1", "1.5", "ten"],
-    "--batch-size": ["0", "x", "601"],
-    "--display-step": ["0", "x"],
-    "--init": ["zeros", ""],
-    "--seed": ["-1", str(2**31 - 1), "x"],
-    "--output": ["nowhere/a.png", "picture", "picture.xyz", ".png", "directory.png"],
-    "--checkpoint-dir": ["file", "file/below"],
-    "--log-dir": ["file", "file/below"],
+@pytest.mark.parametrize("flag, messages", {
+    "--learning-rate": {"0": "not from", "-1": "not from", "nan": "not from", "1e39": "not from", "fast": "float"},
+    "--training-epochs": {"-1": "-1 is not from 0 to", "1.5": "invalid int value", "ten": "invalid int value"},
+    "--batch-size": {"0": "0 is not from 1 to", "x": "invalid int value", "601": "600 "},
+    "--display-step": {"0": "0 is not from 1 to", "x": "invalid int value"},
+    "--init": {"zeros": "choose from", "": "choose from"},
+    "--seed": {"-1": "not from 0", str(2**31 - 1): "not from 0 to 2147483646", "x": "invalid int value"},
+    "--output": {"": "the name is empty", "nowhere/a.png": "nowhere/a.png: No such file or directory",
+                 "directory.png": "directory.png: Is a directory", "file/a.png": "file/a.png: Not a directory",
+                 "a": "a: the ending is not", "a.xyz": "a.xyz: the ending is not", ".png": ".png: the ending is not"},
+    "--checkpoint-dir": {"": "the name is empty", "file": "file: File exists", "file/below": "Not a directory"},
+    "--log-dir": {"": "the name is empty", "file": "file: ", "file/below": "file/below: "},
+    "--data-dir": {"": "the name is empty", "nowhere": "nowhere: no such directory"},
 }.items())
-def test_bad_flags(flag, values, script, refused, tmp_path):
+def test_bad_flags(flag, messages, script, refused, tmp_path):
     (tmp_path / "file").write_bytes(b"")
     (tmp_path / "directory.png").mkdir()
-    for value in values:
+    for value, message in messages.items():
         line = refused(f"{flag}={value}")
-        assert line.startswith(f"{script.__name__}.py: error: argument {flag}: ") and value in line
+        assert line.startswith((f"{script.__name__}.py: error: argument {flag}: ", f"{value}: ")) and message in line
+
+
+def test_no_permission(refused, tmp_path, monkeypatch):
+    """Root may write everywhere, so the error of the operating system is played. An old picture stays."""
+    def deny(*args, **kwargs):
+        raise PermissionError(13, "Permission denied")
+    (tmp_path / "a.png").write_bytes(b"old")
+    (tmp_path / "d").mkdir()
+    monkeypatch.setattr(Path, "open", deny)
+    monkeypatch.setattr(tempfile, "TemporaryFile", deny)
+    for flag, value in [("--output", "a.png"), ("--output", "d/b.png"), ("--checkpoint-dir", "d")]:
+        assert refused(flag, value).endswith(f": error: argument {flag}: {value}: Permission denied")
 
 
 @pytest.mark.parametrize("script", [autoencoder_recon], indirect=True)
-def test_examples_to_show_and_another_format(run, refused, tmp_path):
+def test_pictures(run, refused, tmp_path):
+    """A refused run leaves an old picture alone. The ending decides the format. 100 examples of 60 are 60."""
+    (tmp_path / "a.SVG").write_bytes(b"old")
     for value in ("0", "101"):
-        assert f"--examples-to-show: {value} is not from 1 to 100" in refused("--examples-to-show", value)
-    run("--training-epochs", 0, "--examples-to-show", 100, "--output", "a.SVG")  # 100 of the 60 that there are
+        line = refused("--output", "a.SVG", "--examples-to-show", value)
+        assert f"--examples-to-show: {value} is not from 1 to 100" in line
+    refused("--output", "a.SVG", "--data-dir", "nowhere")
+    run("--training-epochs", 0, "--examples-to-show", 100, "--output", "a.SVG")
     assert (tmp_path / "a.SVG").read_bytes().startswith(b"<?xml")
 
 
-def test_what_a_line_explains(refused, monkeypatch):
-    assert "601 is more than the 600 images to train on (5000 are held out)" in refused("--batch-size", 601)
-    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write everywhere
-    for flag in ("--checkpoint-dir", "--log-dir"):
-        assert f"argument {flag}: d is not writable" in refused(flag, "d")
+@pytest.mark.parametrize("script", [encoder_2d], indirect=True)
+def test_home_directory_and_log_with_brackets(run, small_data, tmp_path, monkeypatch):
+    """A shell leaves the ~ of --output=~/a.png to the script. The graph has no box "save" without --checkpoint-dir."""
+    home = tmp_path / "home"
+    monkeypatch.setenv("HOME", str(home))
+    home.mkdir()
+    (home / "data").symlink_to(small_data)
+    out, _ = run("--training-epochs", 1, "--data-dir=~/data", "--log-dir=~/log[1]", "--output=~/a.png")
+    run("--training-epochs", 0, "--checkpoint-dir=~/c", "--output=~/a.png")
+    assert {path.name for path in home.iterdir()} == {"data", "c", "log[1]", "a.png"}
+    assert list(tmp_path.iterdir()) == [home]
+    values, starts, nodes = read_log(home / "log[1]")
+    assert values.keys() == {("cost", 1), ("validation_cost", 1)} and starts == [1]
+    assert f"{values['cost', 1]:.9f}" == costs(out)["0001"]
+    assert {box for box, _ in nodes} == {"X", "weights", "biases", "encoder", "decoder", "cost", "training", "init"}
 
 
-def test_nothing_is_left_behind_in_the_process(run):
-    """An importing program finds TensorFlow's logger and Python's collector as they were."""
-    level, frozen = tf.get_logger().level, gc.get_freeze_count()
-    run("--training-epochs", 1, "--checkpoint-dir", "c", "--log-dir", "log")
-    assert tf.get_logger().level == level <= tf.logging.WARN and gc.isenabled() and gc.get_freeze_count() == frozen
+def process_state():
+    """Return what an importing program would find changed, if a run left something behind."""
+    fds = "/proc/self/fd"
+    links = [os.path.join(fds, fd) for fd in os.listdir(fds)] if os.path.isdir(fds) else []
+    logs = [os.readlink(link) for link in links if os.path.lexists(link) and "tfevents" in os.readlink(link)]
+    return {"threads": threading.enumerate(), "hooks": (threading.excepthook, sys.excepthook), "open logs": logs,
+            "figures": plt.get_fignums(), "level": tf.get_logger().level, "gc": (gc.isenabled(), gc.get_freeze_count())}
+
+
+def test_nothing_is_left_behind_in_the_process(script, run):
+    """A run ends well, and another fails in the middle."""
+    before, flags = process_state(), ["--batch-size", 600, "--checkpoint-dir", "c", "--log-dir", "log"]
+    run(*flags, "--training-epochs", 1)
+    assert process_state() == before
+    with pytest.raises(script.RunError):
+        run(*flags, "--training-epochs", 3, "--learning-rate", "1e38")
+    assert process_state() == before and before["level"] <= tf.logging.WARN
 
 
 @pytest.mark.parametrize("error, status, line", [
     (input_data.DataError("d: no such directory"), 2, "error: d: no such directory"),
-    (OSError(28, "No space left on device", "a.png"), 1, "error: [Errno 28] No space left on device: 'a.png'"),
-    (BrokenPipeError(32, "Broken pipe"), 1, "error: stdout: Broken pipe"),
-    (FloatingPointError("--learning-rate 9.0: the cost is nan"), 1, "error: --learning-rate 9.0: the cost is nan"),
-    (MemoryError(), 1, "error: not enough memory"),
-    (ValueError("a reader's mistake"), None, None),
+    (KeyboardInterrupt(), 130, "interrupted.*"),
+    (ValueError("a mistake"), None, None),
+    (FileNotFoundError(2, "No such file or directory", "font"), None, None),
+    (MemoryError(), None, None),
 ])
-def test_errors_of_a_script_that_is_run(error, status, line, script, monkeypatch, capsys):
-    """A line and a status for what a user can mend; a traceback for all else."""
+def test_errors_of_a_script_that_is_run(error, status, line, script, small_data, monkeypatch, capsys, tmp_path):
+    """What a user can mend has a line and a status. A mistake in reading or drawing keeps its traceback."""
     def fail(*args, **kwargs):
         raise error
-    monkeypatch.setattr(sys, "argv", [script.__file__])
-    monkeypatch.setattr(tf.logging, "set_verbosity", lambda level: None)  # the tests' process keeps its own
-    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
-    monkeypatch.setattr(input_data, "read_data_sets", fail)
-    with pytest.raises(SystemExit if status else type(error)) as info:
-        runpy.run_path(script.__file__, run_name="__main__")
-    if status:
-        assert info.value.code == status and capsys.readouterr() == ("", f"{script.__name__}.py: {line}\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [script.__file__, "--data-dir", str(small_data), "--training-epochs", "0"])
+    monkeypatch.setattr(tf.logging, "set_verbosity", lambda level: None)  # The tests' process keeps its own,
+    monkeypatch.setattr(gc, "freeze", lambda: None)  # and its own count.
+    faults = [(input_data, "read_data_sets")]
+    if not status:
+        faults.append((plt, "subplots" if script is autoencoder_recon else "scatter"))
+    for module, name in faults:
+        with monkeypatch.context() as patch, pytest.raises(SystemExit if status else type(error)) as info:
+            patch.setattr(sys, "stdout", io.StringIO())  # The script closes it after an error.
+            patch.setattr(module, name, fail)
+            runpy.run_path(script.__file__, run_name="__main__")
+        if status:
+            assert info.value.code == status
+            assert re.fullmatch(f"{script.__name__}.py: {line}\n", capsys.readouterr().err)
 
 
 def test_both_scripts_have_the_same_text():
-    """All that follows the article, and what trains in main()."""
+    """What trains in main() is the same, and all that follows the drawing."""
     texts = [inspect.getsource(script) for script in SCRIPTS]
-    for beginning, end in [("\n# From here on", None), ("    mnist = ", '"Test MSE:')]:
+    for beginning, end in [("\n    args = ", '"Test MSE:'), ("\n        with one_line_errors(args.output):", None)]:
         parts = [text.partition(beginning)[2] for text in texts]
         parts = [part.partition(end)[0] if end else part for part in parts]
         assert parts[0] == parts[1] and len(parts[0].splitlines()) > 20
+    assert all("\n# From here on" in text for text in texts)

@@ -43,7 +43,7 @@ def test_initial_values(script):
 
 
 def test_xavier_initial_values(script):
-    """Glorot & Bengio (2010): for the sigmoid, uniform within 4 sqrt(6 / (fan_in + fan_out)), biases 0."""
+    """Glorot & Bengio (2010) draw weights for the sigmoid from within 4 sqrt(6 / (inputs + units)). Biases are 0."""
     values, others = (initial_values(script, seed=seed, initializer="xavier") for seed in (3, 4))
     for weight, bias, before, after, _ in layers(script):
         limit = 4 * math.sqrt(6 / (before + after))
@@ -86,14 +86,6 @@ def test_mathematics(script, session, mnist):
             assert np.quantile(error, 0.99) < 1e-4 and error.max() <= 0.04 * step, name
 
 
-def test_cost_has_the_gradient_of_the_articles(script, session, mnist):
-    """To the last bit, in twenty steps: so the trained weights have the bits of the article's formula."""
-    X, _, y_pred, cost, optimizer = script.build_network()
-    articles = tf.reduce_mean(tf.pow(X - y_pred, 2))
-    both = [tf.gradients(formula, tf.trainable_variables()) for formula in (cost, articles)]
-    session.run(tf.global_variables_initializer())
-    for step in range(20):
-        feed_dict = {X: mnist.train.images[step * 256:][:256]}
-        for own, expected in zip(*session.run(both, feed_dict)):
-            np.testing.assert_array_equal(own, expected)
-        session.run(optimizer, feed_dict)
+def test_wrong_initializer(script, session):
+    with pytest.raises(ValueError, match="'x'.*'normal'.*'xavier'"):
+        script.build_network(initializer="x")

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from helpers import SCRIPTS, boxes, read_log, tensors
+from helpers import SCRIPTS, read_log, tensors
 from numpy_network import forward
 
 import autoencoder_recon
@@ -81,14 +81,10 @@ def reference(finished_run, arrays):
 
 
 def test_lines(finished_run, reference):
-    """The digits are those of the article's formula. Of every three epochs from the start of training, one is printed.
-
-    Each line is flushed.
-    """
+    """The digits are those of the article's formula. One epoch of three is printed. Each line is flushed."""
     lines = "".join(finished_run.stdout).splitlines()
     saved = f"Saved {finished_run.directory / 'a.png'}"
-    assert lines[:2] == [f"Epoch: 0001 cost= {reference.costs[0]:.9f}", "Optimization Finished!"]
-    assert lines[3] == saved
+    assert lines[:2] == [f"Epoch: 0001 cost= {reference.costs[0]:.9f}", "Optimization Finished!"] and lines[3] == saved
     assert lines[4:] == [f"Epoch: 0004 cost= {reference.costs[3]:.9f}", "Optimization Finished!",
                          f"Test MSE: {reference.test_cost:.6f}", saved]
     assert finished_run.stdout.unflushed == "" and len(finished_run.stdout) == len(lines)
@@ -114,11 +110,10 @@ def test_log(finished_run, reference):
         **{("validation_cost", epoch + 1): pytest.approx(cost, abs=1e-8)
            for epoch, cost in enumerate(reference.validation_costs)}}
     assert [starts for _, starts, _ in logs] == [[1], [3]]
-    for _, _, (graph,) in logs:
-        # TensorBoard draws X, encoder, decoder, cost and training as connected boxes if there is nothing else.
-        assert boxes(graph) == {"X", "weights", "biases", "encoder", "decoder", "cost", "training", "init", "save"}
-        products = {node.name.split("/")[0] for node in graph.node if node.op == "MatMul"}
-        assert products == {"encoder", "decoder", "training"}
+    for _, _, nodes in logs:  # TensorBoard draws X, encoder, decoder, cost and training as connected boxes.
+        assert {box for box, _ in nodes} == {
+            "X", "weights", "biases", "encoder", "decoder", "cost", "training", "init", "save"}
+        assert {box for box, op in nodes if op == "MatMul"} == {"encoder", "decoder", "training"}
 
 
 @pytest.mark.parametrize("finished_run", [autoencoder_recon], indirect=True)
@@ -157,3 +152,36 @@ def test_the_saved_picture_is_the_one_shown(finished_run, tmp_path):
     finished_run.figure.savefig(tmp_path / "again.png")
     saved, again = (plt.imread(path) for path in (finished_run.directory / "a.png", tmp_path / "again.png"))
     assert abs(saved - again).mean() < 0.02 < saved[..., :3].std()  # Its layout moves a little when drawn again.
+
+
+@pytest.mark.parametrize("n", [1, 10, 100])
+def test_nothing_is_cut_off_or_covered(n, mnist):
+    autoencoder_recon.draw(mnist.test.images[:n], mnist.test.images[100:][:n])
+    figure = plt.gcf()
+    figure.canvas.draw()
+    boxes = [ax.get_window_extent() for ax in figure.axes]
+    boxes += [ax.yaxis.label.get_window_extent() for ax in figure.axes if ax.get_ylabel()]
+    assert len(boxes) == 2 * n + 2
+    assert all(box.x0 >= 0 and box.y0 >= 0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1 for box in boxes)
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+    plt.close("all")
+
+
+def test_digits_are_written_in_their_clusters():
+    """The digit 0 has two clusters. Its median and its mean lie in that of the digit 1, which is between them.
+
+    The digit 2 has fewer points in its own cluster than among those of the digit 3, where the 3 outnumbers it.
+    """
+    rng = np.random.default_rng(0)
+    clusters = [(0, -20, 0, 150), (1, 0, 0, 200), (0, 20, 0, 150), (3, 0, 30, 900), (2, 0, 30, 300), (2, 20, 30, 60)]
+    clusters += [(digit, 10 * digit, -30, 100) for digit in range(4, 10)]  # digit, x and y of the middle, points
+    codes = np.concatenate([(x, y) + rng.uniform(-1.5, 1.5, (n, 2)) for _, x, y, n in clusters])
+    labels = np.concatenate([np.full(n, digit) for digit, _, _, n in clusters])
+    encoder_2d.draw(codes, labels)
+    written = {int(text.get_text()): text.get_position() for text in plt.gca().texts}
+    assert sorted(written) == list(range(10)) and len(set(written.values())) == 10
+    plt.close("all")
+    for digit, place in written.items():
+        near = (abs(codes - place) <= np.ptp(codes, axis=0) / 80).all(axis=1)  # the points in a cell
+        assert (labels[near] == digit).sum() > (labels[near] != digit).sum(), digit
+    assert np.abs(written[0]) == pytest.approx((20, 0), abs=2) and written[2] == pytest.approx((20, 30), abs=2)

@@ -1,9 +1,9 @@
-"""The first thing to run: a few batches of each network, and a short run of each script as a user starts it."""
+"""These tests come first: a few batches of each network, and a short run of each script as a user starts it."""
 import os
 import re
 
 import tensorflow.compat.v1 as tf
-from conftest import SCRIPTS, own_lines, start
+from helpers import SCRIPTS, start, without_tensorflow_lines
 
 
 def test_a_few_batches_lower_the_cost(script, mnist):
@@ -18,13 +18,13 @@ def test_a_few_batches_lower_the_cost(script, mnist):
 
 
 def test_short_runs(small_data, tmp_path):
-    """Both scripts at once, in another directory than theirs, on a machine without a display."""
+    """Both scripts run at once, in another directory than theirs, on a machine without a display."""
     env = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
     processes = [start(script, "--data-dir", small_data, "--training-epochs", 1, cwd=tmp_path, env=env)
                  for script in SCRIPTS]
     for script, process in zip(SCRIPTS, processes):
         out, err = process.communicate()
-        assert process.returncode == 0 and own_lines(err) == []
+        assert process.returncode == 0 and without_tensorflow_lines(err) == []
         assert re.fullmatch(r"Epoch: 0001 cost= \d+\.\d{9}\nOptimization Finished!\n"
                             rf"Test MSE: \d+\.\d{{6}}\nSaved {script.__name__}\.png\n", out)
     assert {path.name for path in tmp_path.iterdir()} == {"autoencoder_recon.png", "encoder_2d.png"}

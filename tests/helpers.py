@@ -1,0 +1,85 @@
+"""What the tests share: small sets of real MNIST, a script as a user starts it, and readers of what a run writes."""
+import contextlib
+import gzip
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import autoencoder_recon  # before TensorFlow: hides most of its messages
+import encoder_2d
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+ROOT = Path(autoencoder_recon.__file__).resolve().parent
+SCRIPTS = [autoencoder_recon, encoder_2d]
+
+
+def idx_bytes(array):
+    """Return an array as the contents of an IDX file of bytes."""
+    return np.array([2048 + array.ndim, *array.shape], ">u4").tobytes() + array.astype(np.uint8).tobytes()
+
+
+def write_mnist(path, train=5600, test=60):
+    """Write the first examples of MNIST to the directory `path`, as four unpacked files. Return the path."""
+    path.mkdir(exist_ok=True)
+    for prefix, n in [("train", train), ("t10k", test)]:
+        for name, header, shape in [("images-idx3-ubyte", 16, (28, 28)), ("labels-idx1-ubyte", 8, ())]:
+            with gzip.open(ROOT / "mnist_data" / f"{prefix}-{name}.gz") as f:
+                values = f.read(header + n * int(np.prod(shape)))[header:]
+            (path / f"{prefix}-{name}").write_bytes(idx_bytes(np.frombuffer(values, np.uint8).reshape(n, *shape)))
+    return path
+
+
+def start(script, *flags, cwd, stdout=subprocess.PIPE, **kwargs):
+    """Start a script in a process of its own, as a user does, in the directory `cwd`."""
+    return subprocess.Popen([sys.executable, script.__file__, *map(str, flags)], encoding="utf-8", cwd=cwd,
+                            stdout=stdout, stderr=subprocess.PIPE, **kwargs)
+
+
+def without_tensorflow_lines(err):
+    """Return the lines of a process's stderr without those of TensorFlow's C++ parts. No setting stops all of them."""
+    theirs = r"WARNING: All log messages before absl|[IWE]\d{4} [\d:.]+ +\d+ \S+\.cc:"
+    return [line for line in err.splitlines() if not re.match(theirs, line)]
+
+
+@contextlib.contextmanager
+def file_size_limit(size):
+    """Limit the size of each file that this process writes, and each process it starts. A full disk is much like it."""
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def costs(out):
+    """Return the printed costs, a dict of texts by the texts of their epochs."""
+    return dict(re.findall(r"^Epoch: (\d+) cost= (\S+)$", out, re.M))
+
+
+def tensors(directory):
+    """Return all tensors of the last checkpoint in a directory, by name."""
+    reader = tf.train.load_checkpoint(str(directory))
+    return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+
+
+def snapshot(directory):
+    """Return all that is below a directory: the files with the times of their last change, and the directories."""
+    return {path: path.stat().st_mtime_ns if path.is_file() else None for path in directory.rglob("*")}
+
+
+def read_log(directory):
+    """Return the costs in a log by (tag, epoch), the epochs at which sessions start, and each node's box and op."""
+    values, starts, nodes = {}, [], []
+    for path in sorted(directory.iterdir()):
+        assert ".tfevents." in path.name  # TensorBoard knows its files by that
+        for event in tf.train.summary_iterator(str(path)):
+            values.update({(value.tag, event.step): value.simple_value for value in event.summary.value})
+            starts += [event.step] * event.HasField("session_log")
+            nodes += [(node.name.split("/")[0], node.op) for node in tf.GraphDef.FromString(event.graph_def).node]
+    return values, starts, nodes
