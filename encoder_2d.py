@@ -1,5 +1,5 @@
 """Trains a 784-128-64-10-2 encoder on MNIST and draws the test digits as points in the plane.
-The program is Morvan Zhou's. "The article" below is the one that README.md describes."""
+The network and its training are Morvan Zhou's; see README.md, which says what "the article" is."""
 import argparse
 import contextlib
 import gc
@@ -20,7 +20,7 @@ from mnist_data import input_data
 learning_rate = 0.01  # step size of the optimizer
 training_epochs = 10
 batch_size = 256  # images in a training step
-display_step = 1  # the cost of every epoch is printed; with 2, of every second epoch
+display_step = 1  # the cost is printed every display_step epochs
 
 # Sizes of the layers.
 n_input = 784  # pixels of an image, 28 x 28
@@ -33,7 +33,7 @@ n_hidden_4 = 2  # units of the last encoder layer, whose output is the code
 def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
     """Add the article's network to the default graph. Raises ValueError for a wrong initializer.
 
-    learning_rate: above 0. seed: 0 to 2**31 - 2; it decides the initial weights of a new graph.
+    learning_rate: above 0. seed: 0 to 2**31 - 2; in a new graph it decides the initial weights.
     initializer: "normal", the article's, or "xavier", which suits the sizes of the layers.
     Returns X, encoder_op, y_pred, cost and optimizer, the operation of one training step.
     X and y_pred are float32 (n, 784) in [0, 1]. encoder_op is float32 (n, 2), any number.
@@ -42,7 +42,7 @@ def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
     X = tf.placeholder("float", [None, n_input], name="X")  # images; training needs no labels
     initial_weight, initial_bias = tf.truncated_normal, tf.random_normal
     if initializer == "xavier":
-        # Uniform within ±sqrt(6 * scale / (inputs + units)). Scale 1 is Glorot & Bengio's (2010).
+        # Uniform within ±sqrt(6 * scale / (inputs + units)). Xavier Glorot's rule has scale 1.
         # Scale 16 makes the limit 4 times as large, as Theano's tutorials advise for sigmoid units.
         initial_weight = tf.variance_scaling_initializer(
             scale=16, mode="fan_avg", distribution="uniform")
@@ -95,7 +95,7 @@ def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
     y_pred = decoder_op  # the prediction
     y_true = X  # the target: the image itself
     with tf.name_scope("cost"):
-        cost = tf.reduce_mean(tf.square(y_true - y_pred))  # faster than tf.pow(..., 2)
+        cost = tf.reduce_mean(tf.square(y_true - y_pred))  # tf.pow(..., 2) is slower
     with tf.name_scope("training"):
         optimizer = tf.train.AdamOptimizer(learning_rate).minimize(cost)
     return X, encoder_op, y_pred, cost, optimizer
@@ -117,28 +117,28 @@ def draw(encoder_result, labels):
 
 def main(argv=None):
     """Run the article's steps. argv: a list of flags; None means those of the command line."""
-    parser = make_parser()  # its flags are further down
+    parser = make_parser()  # with the flags that both scripts have
     args = parser.parse_args(argv)
     mnist = input_data.read_data_sets(args.data_dir, one_hot=False, seed=args.seed)
-    total_batch = int(mnist.train.num_examples / args.batch_size)  # the rest is for the next epoch
+    total_batch = int(mnist.train.num_examples / args.batch_size)  # images left over come next
     if total_batch == 0:
         parser.error(f"argument --batch-size: only {mnist.train.num_examples} images to train on")
 
-    with tf.Graph().as_default(), tf.Session() as sess:  # in a Graph, all is as in TensorFlow 1
+    with tf.Graph().as_default(), tf.Session() as sess:  # operations wait for sess.run()
         X, encoder_op, y_pred, cost, optimizer = build_network(
             args.learning_rate, args.seed, args.initializer)
         init = tf.global_variables_initializer()
         sess.run(init)
         saver, first_epoch = restore_checkpoint(sess, args)
-        mnist.train.skip(first_epoch * total_batch * args.batch_size)  # the images of those epochs
+        mnist.train.skip(first_epoch * total_batch * args.batch_size)  # images already used
 
         with open_log(args, sess.graph, first_epoch) as log:
             for epoch in range(first_epoch, args.training_epochs):
                 for i in range(total_batch):
                     batch_xs, batch_ys = mnist.train.next_batch(args.batch_size)
                     _, c = sess.run([optimizer, cost], feed_dict={X: batch_xs})
-                # c is the cost before the last step. What is saved is the network after that step.
-                images = mnist.validation.images if saver or log else batch_xs
+                # c is the cost before the last step. Check the network after that step, too.
+                images = mnist.validation.images if saver or log else batch_xs  # a batch is faster
                 cost_after = checked_cost(sess, cost, {X: images}, args, epoch + 1)
                 if epoch % args.display_step == 0:
                     print_line("Epoch:", "%04d" % (epoch + 1), "cost=", "{:.9f}".format(c))
@@ -147,8 +147,8 @@ def main(argv=None):
                 if saver:
                     save_checkpoint(saver, sess, args, epoch + 1)
         print_line("Optimization Finished!")
-        last_epoch = max(first_epoch, args.training_epochs)
-        test_mse = checked_cost(sess, cost, {X: mnist.test.images}, args, last_epoch)
+        epoch = max(first_epoch, args.training_epochs)
+        test_mse = checked_cost(sess, cost, {X: mnist.test.images}, args, epoch)
         print_line("Test MSE: {:.6f}".format(test_mse))
 
         encoder_result = sess.run(encoder_op, feed_dict={X: mnist.test.images})
@@ -158,11 +158,11 @@ def main(argv=None):
         with one_line_errors(args.output):
             plt.savefig(args.output)
         print_line(f"Saved {args.output}")
-        plt.show()  # in a window, or below a notebook's cell
+        plt.show()  # if there is a window or a notebook to show it in
         plt.close()
 
 
-# From here on, both scripts have the same text: flags, checkpoints, the log, one-line errors.
+# From here on, autoencoder_recon.py and encoder_2d.py are the same: flags, checkpoints, log, errors
 script = Path(__file__)
 
 
@@ -217,7 +217,7 @@ def path(text):
 
 def picture_file(text):
     """An argparse type: the Path of a picture. It must be possible to write there."""
-    formats = sorted(plt.Figure().canvas.get_supported_filetypes().keys() - {"pgf"})  # needs LaTeX
+    formats = sorted(plt.Figure().canvas.get_supported_filetypes().keys() - {"pgf"})  # for LaTeX
     if path(text).suffix[1:].lower() not in formats:
         raise argparse.ArgumentTypeError(f"{text}: the ending is not one of {', '.join(formats)}")
     with one_line_errors(text, argparse.ArgumentTypeError):
@@ -232,7 +232,7 @@ def checkpoint_directory(text):
     """An argparse type: the Path of a directory. It is made, and must be writable."""
     prefix = (path(text) / script.stem).as_posix()
     if any(character in prefix for character in "*?[\\"):
-        raise argparse.ArgumentTypeError(f"{prefix}: TensorFlow takes * ? [ and \\ for a pattern")
+        raise argparse.ArgumentTypeError(f"{prefix}: TensorFlow takes * ? [ and \\ as wildcards")
     with one_line_errors(text, argparse.ArgumentTypeError):
         path(text).mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=path(text)).close()
@@ -268,7 +268,7 @@ def save_checkpoint(saver, sess, args, epoch):
 
 
 def restore_checkpoint(sess, args):
-    """Restore the last checkpoint, or save a first one. Return a Saver and the epochs trained."""
+    """Restore or begin a checkpoint. Return a Saver and its epoch; without the flag, None and 0."""
     if not args.checkpoint_dir:
         return None, 0
     saver = tf.train.Saver(max_to_keep=1, save_relative_paths=True)
@@ -305,10 +305,9 @@ def open_log(args, graph, first_epoch):
     if not args.log_dir:
         return contextlib.nullcontext()
     with one_line_errors(args.log_dir, input_data.DataError):
-        # With a session, FileWriter starts no thread. It adds operations to the session's graph,
-        # so it gets a session of its own.
+        # FileWriter adds operations to the graph of its session, so that is not the network's.
         log = tf.summary.FileWriter(args.log_dir, graph, session=tf.Session(graph=tf.Graph()))
-        # This makes TensorBoard drop what an earlier run logged from here on.
+        # TensorBoard then forgets what an earlier run logged from this epoch on.
         log.add_session_log(tf.SessionLog(status=tf.SessionLog.START), first_epoch + 1)
         log.flush()
     return log
@@ -325,17 +324,17 @@ def log_costs(log, epoch, cost, validation_cost):
 
 
 if __name__ == "__main__":
-    gc.freeze()  # less work at exit: otherwise, a run of 0 epochs takes 1.2 times as long
-    tf.logging.set_verbosity(tf.logging.FATAL)  # hides TensorFlow's warnings about its own Saver
+    gc.freeze()  # ends the program sooner: without it, 0 epochs take 1.2 times as long
+    tf.logging.set_verbosity(tf.logging.FATAL)  # hides warnings, such as TensorFlow's about Saver
     try:
         sys.exit(main())
     except KeyboardInterrupt:
-        status, message = 130, "interrupted; a model in --checkpoint-dir is kept"
+        status, message = 130, "interrupted; if there is a --checkpoint-dir, its model is kept"
     except input_data.DataError as err:
         status, message = 2, f"error: {err}"
     except RunError as err:
         status, message = 1, f"error: {err}"
     with contextlib.suppress(OSError, AttributeError):
-        sys.stdout.close()  # else, if stdout has failed, Python says so once more at exit
+        sys.stdout.close()  # so that Python does not print a second error about it at exit
     print(f"{script.name}: {message}", file=sys.stderr)
     sys.exit(status)

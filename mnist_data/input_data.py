@@ -64,13 +64,13 @@ class DataSet:
 @functools.lru_cache(maxsize=2)  # a batch may need the end of one and the beginning of the next
 def permutation(n, seed, k):
     """Return the numbers from 0 to n - 1 in an order that depends on n, seed and k alone."""
-    # NumPy promises the same permutations in all its versions for RandomState only.
+    # Only for RandomState, NumPy promises the same permutations in all its versions.
     return np.random.RandomState([seed, k]).permutation(n)
 
 
 def scale(pixels):
     """Return bytes as float32 from 0 to 1."""
-    # Multiplied by 1/255, as in TensorFlow's module. Division by 255 would give other last bits.
+    # TensorFlow's module multiplies by 1/255. Division by 255 would give slightly other floats.
     return np.multiply(pixels, np.float32(1 / 255), dtype=np.float32)
 
 
@@ -100,7 +100,7 @@ def read_idx(path, *shape):
     dimensions = 1 + len(shape)
     try:
         with open(path, "rb") as f:
-            packed = f.read(2) == GZIP  # browsers unpack a .gz file, but keep its name
+            packed = f.read(2) == GZIP  # some browsers unpack files and keep their names
         with (gzip.open if packed else open)(path, "rb") as f:
             start = f.read(4)
             if start != bytes([0, 0, 8, dimensions]):
@@ -114,8 +114,8 @@ def read_idx(path, *shape):
                 raise DataError(f"{path}: {n} examples of shape {found_shape}, "
                                 f"not one or more of shape {list(shape)}")
             size, data = n * math.prod(shape), bytearray()
-            # In steps, since the header may announce more bytes than the file holds; and up to
-            # one byte more than it announces, to notice that the file is too long.
+            # A wrong header may announce a huge size, so read at most a megabyte at a time. One
+            # byte more than announced is enough to know that the file is too long.
             while block := f.read(min(2**20, size + 1 - len(data))):
                 data += block
     except (EOFError, zlib.error, gzip.BadGzipFile) as err:
