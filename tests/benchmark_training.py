@@ -1,7 +1,4 @@
-"""Times an epoch of each script beside the same with the article's tf.pow. Takes a minute on two cores.
-
-In each round, both train one epoch in turn. The first round is not counted. The ratio is the median over the rounds.
-"""
+"""Times an epoch of each script and of the same with the article's tf.pow, in turn. Takes a minute on two cores."""
 import sys
 import time
 from pathlib import Path
@@ -35,6 +32,7 @@ def prepare_epoch(script, mnist, formula=None):
 
 
 def main(data_dir=Path(autoencoder_recon.__file__).parent / "mnist_data", rounds=10):
+    """Print medians over the rounds. The round before them is not counted."""
     mnist = input_data.read_data_sets(data_dir)
     for script in (autoencoder_recon, encoder_2d):
         formulas = [None, lambda x, y: tf.reduce_mean(tf.pow(x - y, 2))]

@@ -1,5 +1,6 @@
 """The fixtures: both scripts as modules, MNIST, and main() in an empty directory with what it may and may not do."""
 import gc
+import gzip
 import os
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import matplotlib.pyplot as plt
 import pytest
-from helpers import ROOT, SCRIPTS, snapshot, write_mnist
+from helpers import ROOT, SCRIPTS, snapshot
 
 from mnist_data import input_data
 
@@ -31,8 +32,14 @@ def mnist():
 
 @pytest.fixture(scope="session")
 def small_data(tmp_path_factory):
-    """Real MNIST, cut down to 600 training, 5,000 validation and 60 test images."""
-    return write_mnist(tmp_path_factory.mktemp("small"))
+    """A directory of MNIST, unpacked and cut down to 600 training, 5,000 validation and 60 test images."""
+    path = tmp_path_factory.mktemp("small")
+    for prefix, n in [("train", 5600), ("t10k", 60)]:
+        for name, header, size in [("images-idx3-ubyte", 16, 784), ("labels-idx1-ubyte", 8, 1)]:
+            with gzip.open(ROOT / "mnist_data" / f"{prefix}-{name}.gz") as f:
+                contents = f.read(header + n * size)
+            (path / f"{prefix}-{name}").write_bytes(contents[:4] + n.to_bytes(4, "big") + contents[8:])
+    return path
 
 
 @pytest.fixture
@@ -49,10 +56,7 @@ def run(script, small_data, tmp_path, monkeypatch, capsys):
 
 @pytest.fixture
 def refused(run, tmp_path, capsys):
-    """A function that runs main() with flags that it must refuse. It returns the line that main() says of them.
-
-    It asserts that nothing is printed on stdout, and that nothing is written or changed.
-    """
+    """A function that runs main() with flags that it must refuse without a trace, and returns the line it says."""
     def expect_refusal(*flags):
         before = snapshot(tmp_path)
         with pytest.raises((SystemExit, input_data.DataError)) as info:

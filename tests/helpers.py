@@ -1,6 +1,5 @@
-"""What the tests share: small sets of real MNIST, a script as a user starts it, and readers of what a run writes."""
+"""What the tests share: a script as a user starts it, and readers of what a run writes."""
 import contextlib
-import gzip
 import re
 import subprocess
 import sys
@@ -9,28 +8,11 @@ from pathlib import Path
 import autoencoder_recon  # before TensorFlow: hides most of its messages
 import encoder_2d
 
-import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
 ROOT = Path(autoencoder_recon.__file__).resolve().parent
 SCRIPTS = [autoencoder_recon, encoder_2d]
-
-
-def idx_bytes(array):
-    """Return an array as the contents of an IDX file of bytes."""
-    return np.array([2048 + array.ndim, *array.shape], ">u4").tobytes() + array.astype(np.uint8).tobytes()
-
-
-def write_mnist(path, train=5600, test=60):
-    """Write the first examples of MNIST to the directory `path`, as four unpacked files. Return the path."""
-    path.mkdir(exist_ok=True)
-    for prefix, n in [("train", train), ("t10k", test)]:
-        for name, header, shape in [("images-idx3-ubyte", 16, (28, 28)), ("labels-idx1-ubyte", 8, ())]:
-            with gzip.open(ROOT / "mnist_data" / f"{prefix}-{name}.gz") as f:
-                values = f.read(header + n * int(np.prod(shape)))[header:]
-            (path / f"{prefix}-{name}").write_bytes(idx_bytes(np.frombuffer(values, np.uint8).reshape(n, *shape)))
-    return path
 
 
 def start(script, *flags, cwd, stdout=subprocess.PIPE, **kwargs):

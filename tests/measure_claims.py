@@ -2,14 +2,12 @@
 
     pip install scikit-learn && python tests/measure_claims.py
 
-Prints two tables, and draws reconstructions.png, codes.png and training.png in claims/. It takes about an hour on two
-cores and says how much of it is left. Each finished training becomes a line of claims/runs.jsonl. If the program is
-started again, it skips what that file holds.
+Prints two tables, and draws reconstructions.png, codes.png and training.png in claims/. It takes an hour or two on two
+cores. Each finished training becomes a line of claims/runs.jsonl. If the program is started again, it skips those.
 """
 import json
 import os
 import sys
-import time
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -88,14 +86,11 @@ def train(run, all_epochs, data_dir):
 
 
 def neighbour_accuracy(codes, labels, k=10):
-    """Return the k-nearest-neighbour accuracy of codes (n, 2) with labels, integers (n,) from 0 to 9.
-
-    Each code is given the label that most of its k nearest neighbours have, without its own vote (leave-one-out). If
-    several labels have the most votes and the right one is among them, the code counts in part.
-    """
+    """Return the leave-one-out accuracy of codes (n, 2), each given the label that most of its k neighbours have."""
     neighbours = NearestNeighbors(n_neighbors=k).fit(codes).kneighbors(return_distance=False)
     votes = np.eye(10)[labels[neighbours]].sum(axis=1)
     most = votes == votes.max(axis=1, keepdims=True)
+    # A code counts in part if several labels have the most votes and the right one is among them.
     return np.mean(most[np.arange(len(labels)), labels] / most.sum(axis=1))
 
 
@@ -104,40 +99,6 @@ def pca_results(components, train, images):
     pca = PCA(components, svd_solver="covariance_eigh").fit(train)  # exact, where the default may be random
     codes = pca.transform(images)
     return codes, pca.inverse_transform(codes)
-
-
-def draw_reconstructions(rows, title):
-    """Draw a dict of row names and images (n, 784), a row each."""
-    f, a = plt.subplots(len(rows), 10, figsize=(13.2, len(rows) + 0.5), subplot_kw={"xticks": [], "yticks": []})
-    f.subplots_adjust(left=3.1 / 13.2, right=0.995, bottom=0.02, top=len(rows) / (len(rows) + 0.5), hspace=0.05)
-    f.suptitle(title, y=0.99, va="top")
-    for row, (name, images) in zip(a, rows.items()):
-        row[0].set_ylabel(name, rotation="horizontal", ha="right", va="center")
-        for ax, image in zip(row, images):
-            ax.imshow(np.reshape(image, (28, 28)), vmin=0, vmax=1)
-
-
-def draw_codes(panels, labels):
-    """Draw a dict of titles and codes (n, 2), a panel each, as encoder_2d.py draws them."""
-    f, a = plt.subplots(1, len(panels), figsize=(15, 5.4), layout="constrained")
-    for ax, (title, codes) in zip(a, panels.items()):
-        plt.sca(ax)
-        with plt.rc_context({"font.size": 12}):  # so that no digit hides another
-            encoder_2d.draw(np.asarray(codes)[:, :2], labels)
-        ax.set(title=title, xticks=[], yticks=[], xlabel="", ylabel="")
-    f.colorbar(ax.collections[0], ax=a, ticks=range(10), label="digit", pad=0.01, aspect=30)
-
-
-def draw_training(panels):
-    """Draw a dict of titles and results of training (a dict by initializer), a panel each: costs by epoch."""
-    f, a = plt.subplots(1, len(panels), figsize=(15, 5.4), layout="constrained", squeeze=False)
-    for ax, (title, results) in zip(a[0], panels.items()):
-        for color, (initializer, measured) in zip(["C3", "C0"], results.items()):
-            epochs = range(1, len(measured["cost"]) + 1)
-            ax.plot(epochs, measured["cost"], color, linestyle=":", label=f"{INITIALIZERS[initializer]}: cost")
-            ax.plot(epochs, measured["validation_cost"], color, label=f"{INITIALIZERS[initializer]}: validation cost")
-        ax.set(title=title, xlabel="epoch", ylabel="cost (MSE)", ylim=(0, None))
-        ax.legend(fontsize="small")
 
 
 def main(seeds=(0, 1, 2, 3, 4), first=10, last=50, data_dir=Path(autoencoder_recon.__file__).parent / "mnist_data",
@@ -152,15 +113,11 @@ def main(seeds=(0, 1, 2, 3, 4), first=10, last=50, data_dir=Path(autoencoder_rec
         return f"{run}, {first} and {last} epochs, {data_dir}"
 
     todo = [run for run in runs if key(run) not in results]
-    # The time of a training grows with the number of the encoder's weights, above a part that all trainings take.
-    start, work = time.time(), np.cumsum([np.dot((784, *run.n_hidden[:-1]), run.n_hidden) + 150_000 for run in todo])
-    for done, run in enumerate(todo):
+    for n, run in enumerate(todo, 1):
         measured = results[key(run)] = train(run, [first, last], data_dir)
         with file.open("a", encoding="utf-8") as f:
             f.write(json.dumps([key(run), measured]) + "\n")
-        left = (time.time() - start) * (work[-1] / work[done] - 1) / 60
-        print(f"{done + 1} of {len(todo)}: {run}, test MSE {measured[str(last)]['test_mse']:.6f}; "
-              f"about {left:.0f} minutes left", file=sys.stderr, flush=True)
+        print(f"{n} of {len(todo)}: {run}, test MSE {measured[str(last)]['test_mse']:.6f}", file=sys.stderr)
 
     mnist = input_data.read_data_sets(data_dir)
     images, labels = mnist.test.images, mnist.test.labels
@@ -175,9 +132,6 @@ def main(seeds=(0, 1, 2, 3, 4), first=10, last=50, data_dir=Path(autoencoder_rec
     def accuracy(run, epochs):
         return neighbour_accuracy(results[key(run)][str(epochs)]["drawn"], labels)
 
-    def share_left(run, epochs):
-        return test_mse(run, epochs) / test_mse(run, first)
-
     # The claim, the verdict, what is measured, the encoder, the measure, which value is the best, and PCA's value.
     rows = [
         ('"a high degree of restoration", "similar to PCA"', "no; yes with xavier", "MSE, `autoencoder_recon.py`",
@@ -186,7 +140,7 @@ def main(seeds=(0, 1, 2, 3, 4), first=10, last=50, data_dir=Path(autoencoder_rec
         ('"better clustering effect"', "yes, better than PCA", "accuracy, `encoder_2d.py`",
          ENCODER, accuracy, max, pca_accuracy),
         ("more training cycles: better", "yes", f"MSE relative to {first} epochs, `autoencoder_recon.py`",
-         RECON, share_left, min, None),
+         RECON, lambda run, epochs: test_mse(run, epochs) / test_mse(run, first), min, None),
         ("more layers: better", "no", "MSE, 784→128", DEPTHS[0], test_mse, min, pca_128_mse),
         ("", "", "MSE, 784→256→128", DEPTHS[1], test_mse, min, pca_128_mse),
         ("", "", "MSE, 784→512→256→128", DEPTHS[2], test_mse, min, pca_128_mse),
@@ -206,20 +160,40 @@ def main(seeds=(0, 1, 2, 3, 4), first=10, last=50, data_dir=Path(autoencoder_rec
     print(f"MSE of the mean image: {mean_image_mse:.4f}")
 
     plt.rcParams["font.size"] = 17
-    networks = {initializer: Run(RECON, initializer, seeds[0]) for initializer in INITIALIZERS}
-    encoders = {initializer: Run(ENCODER, initializer, seeds[0]) for initializer in INITIALIZERS}
-    rows = {"original": images[:10]}
-    rows.update({f"{INITIALIZERS[initializer]}\nMSE {test_mse(run, first):.3f}": results[key(run)][str(first)]["drawn"]
-                 for initializer, run in networks.items()})
+    rows, panels = {"original": images[:10]}, {}
+    for initializer, name in INITIALIZERS.items():
+        network, encoder = (Run(n_hidden, initializer, seeds[0]) for n_hidden in (RECON, ENCODER))
+        rows[f"{name}\nMSE {test_mse(network, first):.3f}"] = results[key(network)][str(first)]["drawn"]
+        panels[f"{name}: {accuracy(encoder, first):.2f}"] = results[key(encoder)][str(first)]["drawn"]
     rows[f"PCA, 128 components\nMSE {pca_128_mse:.3f}"] = pca_128[:10]
-    draw_reconstructions(rows, f"autoencoder_recon.py, {first} epochs, seed {seeds[0]}")
+    panels[f"PCA: {pca_accuracy:.2f}"] = pca_codes
+
+    f, a = plt.subplots(len(rows), 10, figsize=(13.2, len(rows) + 0.5), subplot_kw={"xticks": [], "yticks": []})
+    f.subplots_adjust(left=3.1 / 13.2, right=0.995, bottom=0.02, top=len(rows) / (len(rows) + 0.5), hspace=0.05)
+    f.suptitle(f"autoencoder_recon.py, {first} epochs, seed {seeds[0]}", y=0.99, va="top")
+    for row, (name, drawn) in zip(a, rows.items()):
+        row[0].set_ylabel(name, rotation="horizontal", ha="right", va="center")
+        for ax, image in zip(row, drawn):
+            ax.imshow(np.reshape(image, (28, 28)), vmin=0, vmax=1)
     plt.savefig(output_dir / "reconstructions.png")
-    panels = {f"{INITIALIZERS[initializer]}: {accuracy(run, first):.2f}": results[key(run)][str(first)]["drawn"]
-              for initializer, run in encoders.items()}
-    draw_codes({**panels, f"PCA: {pca_accuracy:.2f}": pca_codes}, labels)
+
+    f, a = plt.subplots(1, len(panels), figsize=(15, 5.4), layout="constrained")
+    for ax, (title, codes) in zip(a, panels.items()):
+        plt.sca(ax)
+        with plt.rc_context({"font.size": 12}):  # so that no digit hides another
+            encoder_2d.draw(np.asarray(codes), labels)
+        ax.set(title=title, xticks=[], yticks=[], xlabel="", ylabel="")
+    f.colorbar(ax.collections[0], ax=a, ticks=range(10), label="digit", pad=0.01, aspect=30)
     plt.savefig(output_dir / "codes.png")
-    draw_training({f"{script.__name__}.py": {initializer: results[key(run)] for initializer, run in chosen.items()}
-                   for script, chosen in [(autoencoder_recon, networks), (encoder_2d, encoders)]})
+
+    f, a = plt.subplots(1, len(SCRIPTS), figsize=(15, 5.4), layout="constrained")
+    for ax, (n_hidden, script) in zip(a, SCRIPTS.items()):
+        for color, (initializer, name) in zip(["C3", "C0"], INITIALIZERS.items()):
+            measured = results[key(Run(n_hidden, initializer, seeds[0]))]
+            ax.plot(range(1, last + 1), measured["cost"], color, linestyle=":", label=f"{name}: cost")
+            ax.plot(range(1, last + 1), measured["validation_cost"], color, label=f"{name}: validation cost")
+        ax.set(title=f"{script.__name__}.py", xlabel="epoch", ylabel="cost (MSE)", ylim=(0, None))
+        ax.legend(fontsize="small")
     plt.savefig(output_dir / "training.png")
 
 

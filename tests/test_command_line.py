@@ -2,7 +2,6 @@
 import gc
 import inspect
 import io
-import os
 import re
 import runpy
 import sys
@@ -13,28 +12,18 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pytest
 import tensorflow.compat.v1 as tf
-from helpers import ROOT, SCRIPTS, costs, read_log
+from helpers import ROOT, SCRIPTS, read_log
 
 import autoencoder_recon
 import encoder_2d
 from mnist_data import input_data
 
 
-def test_defaults(script, monkeypatch, tmp_path):
-    """They are the article's, under the article's names. The data are beside the script, from any directory."""
-    monkeypatch.chdir(tmp_path)
+def test_defaults(script):
+    """They are the article's. The data are beside the script."""
     args = script.make_parser().parse_args([])
     assert args.data_dir == ROOT / "mnist_data" and args.seed == 0 and args.initializer == "normal"
-    for v in (args, script):
-        assert (v.learning_rate, v.training_epochs, v.batch_size, v.display_step) == (0.01, 10, 256, 1)
-    assert autoencoder_recon.examples_to_show == 10
-
-
-def test_seed_and_init(run):
-    default, again, seed, xavier = (costs(run("--training-epochs", 2, *flags).out)
-                                    for flags in ([], [], ["--seed", 1], ["--init", "xavier"]))
-    assert default == again and default.keys() == {"0001", "0002"}
-    assert all(len({default[epoch], seed[epoch], xavier[epoch]}) == 3 for epoch in default)
+    assert (args.learning_rate, args.training_epochs, args.batch_size, args.display_step) == (0.01, 10, 256, 1)
 
 
 @pytest.mark.parametrize("flag, messages", {
@@ -64,10 +53,9 @@ def test_no_permission(refused, tmp_path, monkeypatch):
     def deny(*args, **kwargs):
         raise PermissionError(13, "Permission denied")
     (tmp_path / "a.png").write_bytes(b"old")
-    (tmp_path / "d").mkdir()
     monkeypatch.setattr(Path, "open", deny)
     monkeypatch.setattr(tempfile, "TemporaryFile", deny)
-    for flag, value in [("--output", "a.png"), ("--output", "d/b.png"), ("--checkpoint-dir", "d")]:
+    for flag, value in [("--output", "a.png"), ("--output", "b.png"), ("--checkpoint-dir", ".")]:
         assert refused(flag, value).endswith(f": error: argument {flag}: {value}: Permission denied")
 
 
@@ -78,45 +66,39 @@ def test_pictures(run, refused, tmp_path):
     for value in ("0", "101"):
         line = refused("--output", "a.SVG", "--examples-to-show", value)
         assert f"--examples-to-show: {value} is not from 1 to 100" in line
-    refused("--output", "a.SVG", "--data-dir", "nowhere")
     run("--training-epochs", 0, "--examples-to-show", 100, "--output", "a.SVG")
     assert (tmp_path / "a.SVG").read_bytes().startswith(b"<?xml")
 
 
 @pytest.mark.parametrize("script", [encoder_2d], indirect=True)
 def test_home_directory_and_log_with_brackets(run, small_data, tmp_path, monkeypatch):
-    """A shell leaves the ~ of --output=~/a.png to the script. The graph has no box "save" without --checkpoint-dir."""
+    """A shell leaves the ~ of --output=~/a.png to the script."""
     home = tmp_path / "home"
     monkeypatch.setenv("HOME", str(home))
     home.mkdir()
     (home / "data").symlink_to(small_data)
-    out, _ = run("--training-epochs", 1, "--data-dir=~/data", "--log-dir=~/log[1]", "--output=~/a.png")
+    run("--training-epochs", 1, "--data-dir=~/data", "--log-dir=~/log[1]", "--output=~/a.png")
     run("--training-epochs", 0, "--checkpoint-dir=~/c", "--output=~/a.png")
     assert {path.name for path in home.iterdir()} == {"data", "c", "log[1]", "a.png"}
     assert list(tmp_path.iterdir()) == [home]
-    values, starts, nodes = read_log(home / "log[1]")
-    assert values.keys() == {("cost", 1), ("validation_cost", 1)} and starts == [1]
-    assert f"{values['cost', 1]:.9f}" == costs(out)["0001"]
-    assert {box for box, _ in nodes} == {"X", "weights", "biases", "encoder", "decoder", "cost", "training", "init"}
+    assert read_log(home / "log[1]")[0].keys() == {("cost", 1), ("validation_cost", 1)}
 
 
 def process_state():
     """Return what an importing program would find changed, if a run left something behind."""
-    fds = "/proc/self/fd"
-    links = [os.path.join(fds, fd) for fd in os.listdir(fds)] if os.path.isdir(fds) else []
-    logs = [os.readlink(link) for link in links if os.path.lexists(link) and "tfevents" in os.readlink(link)]
+    logs = [path for path in map(Path.resolve, Path("/proc/self/fd").glob("*")) if "tfevents" in path.name]
     return {"threads": threading.enumerate(), "hooks": (threading.excepthook, sys.excepthook), "open logs": logs,
-            "figures": plt.get_fignums(), "level": tf.get_logger().level, "gc": (gc.isenabled(), gc.get_freeze_count())}
+            "figures": plt.get_fignums(), "level": tf.get_logger().level, "gc": gc.isenabled()}
 
 
 def test_nothing_is_left_behind_in_the_process(script, run):
-    """A run ends well, and another fails in the middle."""
+    frozen = gc.get_freeze_count()  # It falls when a frozen object is no longer needed.
     before, flags = process_state(), ["--batch-size", 600, "--checkpoint-dir", "c", "--log-dir", "log"]
     run(*flags, "--training-epochs", 1)
     assert process_state() == before
     with pytest.raises(script.RunError):
         run(*flags, "--training-epochs", 3, "--learning-rate", "1e38")
-    assert process_state() == before and before["level"] <= tf.logging.WARN
+    assert process_state() == before and before["level"] <= tf.logging.WARN and gc.get_freeze_count() <= frozen
 
 
 @pytest.mark.parametrize("error, status, line", [
@@ -124,7 +106,6 @@ def test_nothing_is_left_behind_in_the_process(script, run):
     (KeyboardInterrupt(), 130, "interrupted.*"),
     (ValueError("a mistake"), None, None),
     (FileNotFoundError(2, "No such file or directory", "font"), None, None),
-    (MemoryError(), None, None),
 ])
 def test_errors_of_a_script_that_is_run(error, status, line, script, small_data, monkeypatch, capsys, tmp_path):
     """What a user can mend has a line and a status. A mistake in reading or drawing keeps its traceback."""
@@ -134,10 +115,8 @@ def test_errors_of_a_script_that_is_run(error, status, line, script, small_data,
     monkeypatch.setattr(sys, "argv", [script.__file__, "--data-dir", str(small_data), "--training-epochs", "0"])
     monkeypatch.setattr(tf.logging, "set_verbosity", lambda level: None)  # The tests' process keeps its own,
     monkeypatch.setattr(gc, "freeze", lambda: None)  # and its own count.
-    faults = [(input_data, "read_data_sets")]
-    if not status:
-        faults.append((plt, "subplots" if script is autoencoder_recon else "scatter"))
-    for module, name in faults:
+    drawing = "subplots" if script is autoencoder_recon else "scatter"
+    for module, name in [(input_data, "read_data_sets"), (plt, drawing)]:
         with monkeypatch.context() as patch, pytest.raises(SystemExit if status else type(error)) as info:
             patch.setattr(sys, "stdout", io.StringIO())  # The script closes it after an error.
             patch.setattr(module, name, fail)

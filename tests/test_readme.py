@@ -3,14 +3,12 @@ import re
 
 import benchmark_training
 import numpy as np
-import pytest
 from helpers import ROOT, tensors
 from numpy_network import forward
 
 import encoder_2d
 
 
-@pytest.mark.skipif(encoder_2d.n_hidden_4 != 2, reason="the program decodes points of the plane")
 def test_program_on_a_trained_model(small_data, tmp_path, monkeypatch):
     """The program runs as it stands there, on what a run has saved, and gives what NumPy makes of that."""
     monkeypatch.chdir(tmp_path)

@@ -1,5 +1,6 @@
 """What a run shows: its lines, picture, checkpoint and log, against NumPy and a plain loop of the article's steps."""
 import contextlib
+import io
 from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
@@ -16,38 +17,29 @@ SEED, EPOCHS, BATCH_SIZE, EXAMPLES = 5, 4, 70, 7
 STEPS = 600 // BATCH_SIZE  # in an epoch
 
 
-class FlushedStdout(list):
-    """A stdout that keeps what each flush passes on."""
-    unflushed = ""
-
-    def write(self, text):
-        self.unflushed += text
+class CountingStdout(io.StringIO):
+    """A stdout that counts how often it is flushed."""
+    flushes = 0
 
     def flush(self):
-        self.append(self.unflushed)
-        self.unflushed = ""
+        self.flushes += 1
 
 
 @pytest.fixture(scope="module", params=SCRIPTS, ids=lambda script: script.__name__)
 def finished_run(request, small_data, tmp_path_factory):
-    """A run of four epochs in two parts: its script, directory, stdout and last figure."""
-    script, directory, stdout, figures = request.param, tmp_path_factory.mktemp("run"), FlushedStdout(), []
+    """A run of four epochs in two parts: its script, directory, stdout, last figure and saved tensors."""
+    script, directory, stdout, figures = request.param, tmp_path_factory.mktemp("run"), CountingStdout(), []
     flags = ["--data-dir", small_data, "--seed", SEED, "--batch-size", BATCH_SIZE, "--learning-rate", 0.02,
              "--display-step", 3, "--checkpoint-dir", directory / "c", "--output", directory / "a.png"]
     if script is autoencoder_recon:
-        flags += ["--examples-to-show", EXAMPLES]
+        flags += ["--examples-to-show", EXAMPLES, "--init", "xavier"]
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(stdout):
         patch.setattr(plt, "show", lambda: figures.append(plt.gcf()))
         for epochs in (2, EPOCHS):
             more = ["--training-epochs", epochs, "--log-dir", directory / f"log{epochs}"]
             script.main(list(map(str, flags + more)))
-    return SimpleNamespace(script=script, directory=directory, stdout=stdout, figure=figures[-1])
-
-
-@pytest.fixture(scope="module")
-def checkpoint(finished_run):
-    """The tensors that the run has saved."""
-    return tensors(finished_run.directory / "c")
+    return SimpleNamespace(script=script, directory=directory, stdout=stdout, figure=figures[-1],
+                           checkpoint=tensors(directory / "c"))
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +57,8 @@ def reference(finished_run, arrays):
     order = np.concatenate([np.random.RandomState([SEED, k]).permutation(600) for k in range(EPOCHS)])
     costs, validation_costs = [], []
     with tf.Graph().as_default(), tf.Session() as sess:
-        X, _, y_pred, _, _ = finished_run.script.build_network(seed=SEED)
+        initializer = "xavier" if finished_run.script is autoencoder_recon else "normal"
+        X, _, y_pred, _, _ = finished_run.script.build_network(seed=SEED, initializer=initializer)
         cost = tf.reduce_mean(tf.pow(X - y_pred, 2))
         optimizer = tf.train.AdamOptimizer(0.02).minimize(cost)
         sess.run(tf.global_variables_initializer())
@@ -82,22 +75,19 @@ def reference(finished_run, arrays):
 
 def test_lines(finished_run, reference):
     """The digits are those of the article's formula. One epoch of three is printed. Each line is flushed."""
-    lines = "".join(finished_run.stdout).splitlines()
+    lines = finished_run.stdout.getvalue().splitlines()
     saved = f"Saved {finished_run.directory / 'a.png'}"
     assert lines[:2] == [f"Epoch: 0001 cost= {reference.costs[0]:.9f}", "Optimization Finished!"] and lines[3] == saved
     assert lines[4:] == [f"Epoch: 0004 cost= {reference.costs[3]:.9f}", "Optimization Finished!",
                          f"Test MSE: {reference.test_cost:.6f}", saved]
-    assert finished_run.stdout.unflushed == "" and len(finished_run.stdout) == len(lines)
+    assert finished_run.stdout.flushes == len(lines)
 
 
-def test_weights(finished_run, checkpoint, reference):
+def test_weights(finished_run, reference):
     """They have the bits of the article's formula. Checkpoints and the log do not change them."""
     for name, value in reference.weights.items():
-        np.testing.assert_array_equal(checkpoint[name], value, err_msg=name)
-    name, directory = finished_run.script.__name__, finished_run.directory / "c"
-    assert {path.name for path in directory.iterdir()} == {
-        "checkpoint", f"{name}-4.data-00000-of-00001", f"{name}-4.index"}
-    assert "/" not in (directory / "checkpoint").read_text("utf-8")  # So the directory can be moved.
+        np.testing.assert_array_equal(finished_run.checkpoint[name], value, err_msg=name)
+    assert "/" not in (finished_run.directory / "c" / "checkpoint").read_text("utf-8")  # So "c" can be moved.
 
 
 def test_log(finished_run, reference):
@@ -105,10 +95,8 @@ def test_log(finished_run, reference):
     logs = [read_log(finished_run.directory / f"log{epochs}") for epochs in (2, EPOCHS)]
     values, (first, last) = logs[0][0] | logs[1][0], (log[0].keys() for log in logs)
     assert {epoch for _, epoch in first} == {1, 2} and {epoch for _, epoch in last} == {3, 4}
-    assert values == {
-        **{("cost", epoch + 1): pytest.approx(cost, abs=1e-9) for epoch, cost in enumerate(reference.costs)},
-        **{("validation_cost", epoch + 1): pytest.approx(cost, abs=1e-8)
-           for epoch, cost in enumerate(reference.validation_costs)}}
+    for tag, costs in [("cost", reference.costs), ("validation_cost", reference.validation_costs)]:
+        assert [values[tag, epoch] for epoch in (1, 2, 3, 4)] == pytest.approx(costs, abs=1e-8)
     assert [starts for _, starts, _ in logs] == [[1], [3]]
     for _, _, nodes in logs:  # TensorBoard draws X, encoder, decoder, cost and training as connected boxes.
         assert {box for box, _ in nodes} == {
@@ -117,10 +105,10 @@ def test_log(finished_run, reference):
 
 
 @pytest.mark.parametrize("finished_run", [autoencoder_recon], indirect=True)
-def test_picture_of_reconstructions(finished_run, checkpoint, arrays):
+def test_picture_of_reconstructions(finished_run, arrays):
     """The first test digits are above what NumPy makes of them with the saved weights, all on one scale."""
     axes = np.reshape(finished_run.figure.axes, (2, EXAMPLES))
-    for row, images in zip(axes, [arrays.test, forward(autoencoder_recon, checkpoint, arrays.test)[-1]]):
+    for row, images in zip(axes, [arrays.test, forward(autoencoder_recon, finished_run.checkpoint, arrays.test)[-1]]):
         for ax, expected in zip(row, images):
             (image,) = ax.images
             np.testing.assert_allclose(image.get_array(), np.reshape(expected, (28, 28)), atol=1e-4)
@@ -130,22 +118,19 @@ def test_picture_of_reconstructions(finished_run, checkpoint, arrays):
 
 
 @pytest.mark.parametrize("finished_run", [encoder_2d], indirect=True)
-def test_picture_of_codes(finished_run, checkpoint, arrays):
+def test_picture_of_codes(finished_run, arrays):
     """Each test digit is where NumPy's encoder puts it with the saved weights, in the colour of its label."""
     ax, bar = finished_run.figure.axes
     (points,) = ax.collections
-    activations = forward(encoder_2d, checkpoint, arrays.test)
+    activations = forward(encoder_2d, finished_run.checkpoint, arrays.test)
     codes = activations[len(activations) // 2]
     np.testing.assert_allclose(points.get_offsets(), codes, rtol=1e-3, atol=1e-3)
     finished_run.figure.canvas.draw()
     np.testing.assert_allclose(points.get_facecolors(), plt.get_cmap("tab10")(arrays.labels))
-    assert ((points.get_sizes() >= 2) & (points.get_sizes() <= 20)).all()  # They are seen, and do not cover all.
     assert [int(text.get_text()) for text in ax.texts] == sorted(set(arrays.labels))
     # The bar has each digit in the middle of its colour.
     assert bar.get_ylabel() == "digit" and bar.get_ylim() == (-0.5, 9.5)
     assert [tick.get_text() for tick in bar.get_yticklabels()] == [str(digit) for digit in range(10)]
-    for digit in range(10):
-        assert points.to_rgba(digit - 0.45) == points.to_rgba(digit + 0.45) == tuple(plt.get_cmap("tab10")(digit))
 
 
 def test_the_saved_picture_is_the_one_shown(finished_run, tmp_path):
@@ -154,7 +139,7 @@ def test_the_saved_picture_is_the_one_shown(finished_run, tmp_path):
     assert abs(saved - again).mean() < 0.02 < saved[..., :3].std()  # Its layout moves a little when drawn again.
 
 
-@pytest.mark.parametrize("n", [1, 10, 100])
+@pytest.mark.parametrize("n", [1, 100])
 def test_nothing_is_cut_off_or_covered(n, mnist):
     autoencoder_recon.draw(mnist.test.images[:n], mnist.test.images[100:][:n])
     figure = plt.gcf()
@@ -168,10 +153,7 @@ def test_nothing_is_cut_off_or_covered(n, mnist):
 
 
 def test_digits_are_written_in_their_clusters():
-    """The digit 0 has two clusters. Its median and its mean lie in that of the digit 1, which is between them.
-
-    The digit 2 has fewer points in its own cluster than among those of the digit 3, where the 3 outnumbers it.
-    """
+    """The digit 1 is between the two clusters of the digit 0. Most points of the digit 2 are among more of the 3."""
     rng = np.random.default_rng(0)
     clusters = [(0, -20, 0, 150), (1, 0, 0, 200), (0, 20, 0, 150), (3, 0, 30, 900), (2, 0, 30, 300), (2, 20, 30, 60)]
     clusters += [(digit, 10 * digit, -30, 100) for digit in range(4, 10)]  # digit, x and y of the middle, points
