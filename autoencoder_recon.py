@@ -104,10 +104,11 @@ def draw(images, encode_decode):
 
 def main(argv=None):
     """Run the article's steps. argv: a list of flags; None means those of the command line."""
-    parser = make_parser()  # with the flags that both scripts have
+    parser = argparse.ArgumentParser(prog=script.name, description=__doc__,
+                                     formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--examples-to-show", type=number(int, 1, 100), default=examples_to_show,
                         help="test images in the picture")
-    args = parser.parse_args(argv)
+    args = parse_flags(parser, argv)  # adds the flags that both scripts have
     mnist = input_data.read_data_sets(args.data_dir, one_hot=False, seed=args.seed)
     total_batch = int(mnist.train.num_examples / args.batch_size)  # images left over come next
     if total_batch == 0:
@@ -115,13 +116,14 @@ def main(argv=None):
 
     with tf.Graph().as_default(), tf.Session() as sess:  # operations wait for sess.run()
         X, encoder_op, y_pred, cost, optimizer = build_network(
-            args.learning_rate, args.seed, args.initializer)
+            args.learning_rate, args.seed, args.init)
         init = tf.global_variables_initializer()
         sess.run(init)
-        saver, first_epoch = restore_checkpoint(sess, args)
+        saver, first_epoch = restore_checkpoint(sess, args) if args.checkpoint_dir else (None, 0)
         mnist.train.skip(first_epoch * total_batch * args.batch_size)  # images already used
 
-        with open_log(args, sess.graph, first_epoch) as log:
+        log = open_log(args, sess.graph, first_epoch) if args.log_dir else None
+        with log or contextlib.nullcontext():
             for epoch in range(first_epoch, args.training_epochs):
                 for i in range(total_batch):
                     batch_xs, batch_ys = mnist.train.next_batch(args.batch_size)
@@ -131,10 +133,7 @@ def main(argv=None):
                 cost_after = checked_cost(sess, cost, {X: images}, args, epoch + 1)
                 if epoch % args.display_step == 0:
                     print_line("Epoch:", "%04d" % (epoch + 1), "cost=", "{:.9f}".format(c))
-                if log:
-                    log_costs(log, epoch + 1, cost=c, validation_cost=cost_after)
-                if saver:
-                    save_checkpoint(saver, sess, args, epoch + 1)
+                end_epoch(sess, args, saver, log, epoch + 1, cost=c, validation_cost=cost_after)
         print_line("Optimization Finished!")
         epoch = max(first_epoch, args.training_epochs)
         test_mse = checked_cost(sess, cost, {X: mnist.test.images}, args, epoch)
@@ -203,34 +202,8 @@ def path(text):
     return Path(os.path.expanduser(text))
 
 
-def picture_file(text):
-    """An argparse type: the Path of a picture. It must be possible to write there."""
-    formats = sorted(plt.Figure().canvas.get_supported_filetypes().keys() - {"pgf"})  # for LaTeX
-    if path(text).suffix[1:].lower() not in formats:
-        raise argparse.ArgumentTypeError(f"{text}: the ending is not one of {', '.join(formats)}")
-    with one_line_errors(text, argparse.ArgumentTypeError):
-        if path(text).exists():
-            path(text).open("r+b").close()  # changes nothing
-        else:
-            tempfile.TemporaryFile(dir=path(text).parent).close()  # vanishes at once
-    return path(text)
-
-
-def checkpoint_directory(text):
-    """An argparse type: the Path of a directory. It is made, and must be writable."""
-    prefix = (path(text) / script.stem).as_posix()
-    if any(character in prefix for character in "*?[\\"):
-        raise argparse.ArgumentTypeError(f"{prefix}: TensorFlow takes * ? [ and \\ as wildcards")
-    with one_line_errors(text, argparse.ArgumentTypeError):
-        path(text).mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=path(text)).close()
-    return path(text)
-
-
-def make_parser():
-    """Return the parser of the flags that both scripts have."""
-    parser = argparse.ArgumentParser(prog=script.name, description=__doc__,
-                                     formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+def parse_flags(parser, argv):
+    """Add the flags that both scripts have. Return the values in argv after checking them."""
     add = parser.add_argument
     add("--data-dir", metavar="DIR", type=path, default=script.resolve().parent / "mnist_data",
         help="directory of the four MNIST files")
@@ -238,34 +211,40 @@ def make_parser():
     add("--training-epochs", type=number(int, 0), default=training_epochs, help="epochs in total")
     add("--batch-size", type=number(int, 1), default=batch_size, help="images in a training step")
     add("--display-step", type=number(int, 1), default=display_step, help="print every Nth cost")
-    add("--init", dest="initializer", choices=["normal", "xavier"], default="normal",
-        help="initial weights: the article's, or weights that suit the sizes of the layers")
+    add("--init", choices=["normal", "xavier"], default="normal", help="kind of initial weights")
     add("--seed", type=number(int, 0, 2**31 - 2), default=0, help="decides weights and batch order")
-    add("--output", metavar="FILE", type=picture_file, default=script.stem + ".png", help="picture")
-    add("--checkpoint-dir", metavar="DIR", type=checkpoint_directory,
-        help="keep the newest model here, and resume training from it")
+    add("--output", metavar="FILE", type=path, default=script.stem + ".png", help="picture")
+    add("--checkpoint-dir", metavar="DIR", type=path, help="keep the model and resume from it")
     add("--log-dir", metavar="DIR", type=path, help="write graph and costs here, for TensorBoard")
-    return parser
-
-
-def save_checkpoint(saver, sess, args, epoch):
-    """Save all variables, then remove the previous checkpoint. Raises RunError."""
-    prefix = (args.checkpoint_dir / script.stem).as_posix()
-    with one_line_errors(f"{prefix}-{epoch}"):
-        saver.save(sess, prefix, global_step=epoch, write_meta_graph=False)
+    args = parser.parse_args(argv)
+    formats = sorted(plt.Figure().canvas.get_supported_filetypes().keys() - {"pgf"})  # for LaTeX
+    if args.output.suffix[1:].lower() not in formats:
+        parser.error(f"argument --output: {args.output}: the ending is not in {', '.join(formats)}")
+    with one_line_errors(f"argument --output: {args.output}", parser.error):
+        if args.output.exists():
+            args.output.open("r+b").close()  # changes nothing
+        else:
+            tempfile.TemporaryFile(dir=args.output.parent).close()  # vanishes at once
+    if args.checkpoint_dir:
+        prefix = (args.checkpoint_dir / script.stem).as_posix()
+        if set(prefix) & set("*?[\\"):  # TensorFlow would find and remove all files that match
+            parser.error(f"argument --checkpoint-dir: {prefix}: "
+                         "TensorFlow takes * ? [ and \\ as wildcards")
+        with one_line_errors(f"argument --checkpoint-dir: {args.checkpoint_dir}", parser.error):
+            args.checkpoint_dir.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=args.checkpoint_dir).close()
+    return args
 
 
 def restore_checkpoint(sess, args):
-    """Restore or begin a checkpoint. Return a Saver and its epoch; without the flag, None and 0."""
-    if not args.checkpoint_dir:
-        return None, 0
+    """Restore or begin a checkpoint in --checkpoint-dir. Return a Saver and its epoch."""
     saver = tf.train.Saver(max_to_keep=1, save_relative_paths=True)
     state_file = args.checkpoint_dir / "checkpoint"  # Saver writes the last checkpoint's name here
     if not state_file.exists():
         for file in args.checkpoint_dir.glob("*.index"):
             if file.name != f"{script.stem}-0.index":  # the first save may have been interrupted
                 raise input_data.DataError(f"{state_file}: missing, but {file.name} is there")
-        save_checkpoint(saver, sess, args, 0)  # shows before training whether saving works
+        end_epoch(sess, args, saver, None, 0)  # shows before training whether saving works
         return saver, 0
     with one_line_errors(state_file, input_data.DataError):
         named = re.search('model_checkpoint_path: "(.+)"', state_file.read_text(errors="replace"))
@@ -289,9 +268,7 @@ def restore_checkpoint(sess, args):
 
 
 def open_log(args, graph, first_epoch):
-    """Return a FileWriter for --log-dir; without that flag, a context that is None."""
-    if not args.log_dir:
-        return contextlib.nullcontext()
+    """Return a FileWriter for --log-dir."""
     with one_line_errors(args.log_dir, input_data.DataError):
         # FileWriter adds operations to the graph of its session, so that is not the network's.
         log = tf.summary.FileWriter(args.log_dir, graph, session=tf.Session(graph=tf.Graph()))
@@ -301,14 +278,17 @@ def open_log(args, graph, first_epoch):
     return log
 
 
-def log_costs(log, epoch, cost, validation_cost):
-    """Log the costs of an epoch. Raises RunError."""
-    summary = tf.Summary()
-    summary.value.add(tag="cost", simple_value=cost)
-    summary.value.add(tag="validation_cost", simple_value=validation_cost)
-    with one_line_errors(log.get_logdir()):
-        log.add_summary(summary, epoch)
-        log.flush()
+def end_epoch(sess, args, saver, log, epoch, **costs):
+    """Log the costs and save all variables, if there is a log or a Saver. Raises RunError."""
+    if log:
+        values = [tf.Summary.Value(tag=tag, simple_value=costs[tag]) for tag in costs]
+        with one_line_errors(args.log_dir):
+            log.add_summary(tf.Summary(value=values), epoch)
+            log.flush()
+    if saver:
+        prefix = (args.checkpoint_dir / script.stem).as_posix()
+        with one_line_errors(f"{prefix}-{epoch}"):
+            saver.save(sess, prefix, global_step=epoch, write_meta_graph=False)
 
 
 if __name__ == "__main__":
@@ -318,10 +298,8 @@ if __name__ == "__main__":
         sys.exit(main())
     except KeyboardInterrupt:
         status, message = 130, "interrupted; if there is a --checkpoint-dir, its model is kept"
-    except input_data.DataError as err:
-        status, message = 2, f"error: {err}"
-    except RunError as err:
-        status, message = 1, f"error: {err}"
+    except (RunError, input_data.DataError) as err:
+        status, message = 1 if isinstance(err, RunError) else 2, f"error: {err}"
     with contextlib.suppress(OSError, AttributeError):
         sys.stdout.close()  # so that Python does not print a second error about it at exit
     print(f"{script.name}: {message}", file=sys.stderr)

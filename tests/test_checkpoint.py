@@ -69,7 +69,6 @@ def kill_and_resume(script, small_data, directory):
         last = max(map(int, costs(out)))
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_killed_and_resumed(small_data, tmp_path, capsys):
     """With two steps an epoch, a run is in the middle of saving for much of its time. Both scripts run at once."""
     with concurrent.futures.ThreadPoolExecutor() as pool:

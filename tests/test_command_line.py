@@ -1,4 +1,5 @@
 """The command line as a user meets it, what a run leaves behind, and what the two scripts share."""
+import argparse
 import gc
 import inspect
 import io
@@ -21,8 +22,8 @@ from mnist_data import input_data
 
 def test_defaults(script):
     """They are the article's. The data are beside the script."""
-    args = script.make_parser().parse_args([])
-    assert args.data_dir == ROOT / "mnist_data" and args.seed == 0 and args.initializer == "normal"
+    args = script.parse_flags(argparse.ArgumentParser(), [])
+    assert args.data_dir == ROOT / "mnist_data" and args.seed == 0 and args.init == "normal"
     assert (args.learning_rate, args.training_epochs, args.batch_size, args.display_step) == (0.01, 10, 256, 1)
 
 
@@ -50,12 +51,15 @@ def test_bad_flags(flag, messages, script, refused, tmp_path):
 
 def test_no_permission(refused, tmp_path, monkeypatch):
     """Root may write everywhere, so the error of the operating system is played. An old picture stays."""
-    def deny(*args, **kwargs):
-        raise PermissionError(13, "Permission denied")
+    def deny(*args, dir=Path("d")):
+        if dir == Path("d"):
+            raise PermissionError(13, "Permission denied")
+        return io.BytesIO()
     (tmp_path / "a.png").write_bytes(b"old")
+    (tmp_path / "d").mkdir()
     monkeypatch.setattr(Path, "open", deny)
     monkeypatch.setattr(tempfile, "TemporaryFile", deny)
-    for flag, value in [("--output", "a.png"), ("--output", "b.png"), ("--checkpoint-dir", ".")]:
+    for flag, value in [("--output", "a.png"), ("--output", "d/b.png"), ("--checkpoint-dir", "d")]:
         assert refused(flag, value).endswith(f": error: argument {flag}: {value}: Permission denied")
 
 
