@@ -265,7 +265,7 @@ def restore_checkpoint(sess, args):
     last = (args.checkpoint_dir / named[1]).as_posix()
     if not re.fullmatch(re.escape(script.stem) + "-[0-9]+", named[1]):
         raise input_data.DataError(f"{state_file}: names {last}, not saved here by {script.name}")
-    with one_line_errors(last, input_data.DataError):
+    with one_line_errors(f"{last}: damaged or missing", input_data.DataError):
         reader = tf.train.load_checkpoint(last)
         for variable in tf.global_variables():
             shape = reader.get_tensor(variable.op.name).shape
