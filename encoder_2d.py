@@ -253,8 +253,8 @@ def restore_checkpoint(sess, args):
     saver = tf.train.Saver(max_to_keep=1, save_relative_paths=True)
     state_file = args.checkpoint_dir / "checkpoint"  # Saver writes the last checkpoint's name here
     if not state_file.exists():
-        for file in args.checkpoint_dir.glob("*.index"):
-            if file.name != f"{script.stem}-0.index":  # the first save may have been interrupted
+        for file in args.checkpoint_dir.glob("*.data-*"):
+            if not file.name.startswith(f"{script.stem}-0."):  # left by an interrupted first save
                 raise input_data.DataError(f"{state_file}: missing, but {file.name} is there")
         end_epoch(sess, args, saver, None, 0)  # shows before training whether saving works
         return saver, 0

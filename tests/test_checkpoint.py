@@ -90,7 +90,7 @@ def test_unusable_checkpoints(run, refused, tmp_path, monkeypatch):
     foreign = "checkpoint: names {}, not .*encoder_2d.py"
     # The damaged file, what it then holds (None: it is missing), and what is said.
     damage = [("checkpoint", data, "checkpoint: damaged: it names no checkpoint") for data in (b"", b"\xff\0")]
-    damage += [("checkpoint", None, "checkpoint: missing, but encoder_2d-1.index is there")]
+    damage += [("checkpoint", None, "checkpoint: missing, but encoder_2d-1.data-00000-of-00001 is there")]
     for name, said in [("encoder_2d-7", "encoder_2d-7: .+"), ("../good/encoder_2d-1", foreign.format("bad/../good/.*")),
                        ("/good/x-1", foreign.format("/good/x-1")), ("other-1", foreign.format("bad/other-1"))]:
         damage.append(("checkpoint", f'model_checkpoint_path: "{name}"'.encode(), said))

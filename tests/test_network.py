@@ -36,7 +36,7 @@ def test_initial_values(script):
 
 
 def test_xavier_initial_values(script):
-    """Glorot & Bengio (2010) draw weights for the sigmoid from within 4 sqrt(6 / (inputs + units)). Biases are 0."""
+    """Weights are within 4 sqrt(6 / (inputs + units)), as Theano's tutorials advise for the sigmoid. Biases are 0."""
     values, others = (initial_values(script, seed=seed, initializer="xavier") for seed in (3, 4))
     for weight, bias, before, after, _ in layers(script):
         limit = 4 * math.sqrt(6 / (before + after))
