@@ -68,8 +68,8 @@ def test_pictures(run, refused, tmp_path):
     """A refused run leaves an old picture alone. The ending decides the format. 100 examples of 60 are 60."""
     (tmp_path / "a.SVG").write_bytes(b"old")
     for value in ("0", "101"):
-        line = refused("--output", "a.SVG", "--examples-to-show", value)
-        assert f"--examples-to-show: {value} is not from 1 to 100" in line
+        assert f"--examples-to-show: {value} is not from 1 to 100" in refused("--examples-to-show", value)
+    refused("--output", "a.SVG", "--data-dir", "nowhere")
     run("--training-epochs", 0, "--examples-to-show", 100, "--output", "a.SVG")
     assert (tmp_path / "a.SVG").read_bytes().startswith(b"<?xml")
 
