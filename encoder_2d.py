@@ -258,12 +258,15 @@ def restore_checkpoint(sess, args):
                 raise input_data.DataError(f"{state_file}: missing, but {file.name} is there")
         end_epoch(sess, args, saver, None, 0)  # shows before training whether saving works
         return saver, 0
-    with one_line_errors(state_file, input_data.DataError):
-        named = re.search('model_checkpoint_path: "(.+)"', state_file.read_text(errors="replace"))
-    if not named:
+    try:
+        state = tf.train.get_checkpoint_state(args.checkpoint_dir)
+    except ValueError:  # the file is not text, or it is empty
+        state = None
+    if not state:
         raise input_data.DataError(f"{state_file}: damaged: it names no checkpoint")
-    last = (args.checkpoint_dir / named[1]).as_posix()
-    if not re.fullmatch(re.escape(script.stem) + "-[0-9]+", named[1]):
+    last = Path(state.model_checkpoint_path).as_posix()
+    prefix = (args.checkpoint_dir / script.stem).as_posix()
+    if not re.fullmatch(re.escape(prefix) + "-[0-9]+", last):
         raise input_data.DataError(f"{state_file}: names {last}, not saved here by {script.name}")
     with one_line_errors(f"{last}: damaged or missing", input_data.DataError):
         reader = tf.train.load_checkpoint(last)
