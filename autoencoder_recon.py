@@ -226,9 +226,9 @@ def parse_flags(parser, argv):
         else:
             tempfile.TemporaryFile(dir=args.output.parent).close()  # vanishes at once
     if args.checkpoint_dir:
-        prefix = (args.checkpoint_dir / script.stem).as_posix()
-        if set(prefix) & set("*?[\\"):  # TensorFlow would find and remove all files that match
-            parser.error(f"argument --checkpoint-dir: {prefix}: "
+        args.checkpoint_prefix = (args.checkpoint_dir / script.stem).as_posix()  # for Saver
+        if set(args.checkpoint_prefix) & set("*?[\\"):  # Saver would remove all files that match
+            parser.error(f"argument --checkpoint-dir: {args.checkpoint_prefix}: "
                          "TensorFlow takes * ? [ and \\ as wildcards")
         with one_line_errors(f"argument --checkpoint-dir: {args.checkpoint_dir}", parser.error):
             args.checkpoint_dir.mkdir(parents=True, exist_ok=True)
@@ -253,8 +253,7 @@ def restore_checkpoint(sess, args):
     if not state:
         raise input_data.DataError(f"{state_file}: damaged: it names no checkpoint")
     last = Path(state.model_checkpoint_path).as_posix()
-    prefix = (args.checkpoint_dir / script.stem).as_posix()
-    if not re.fullmatch(re.escape(prefix) + "-[0-9]+", last):
+    if not re.fullmatch(re.escape(args.checkpoint_prefix) + "-[0-9]+", last):
         raise input_data.DataError(f"{state_file}: names {last}, not saved here by {script.name}")
     with one_line_errors(f"{last}: damaged or missing", input_data.DataError):
         reader = tf.train.load_checkpoint(last)
@@ -289,9 +288,8 @@ def end_epoch(sess, args, saver, log, epoch, **costs):
             log.add_summary(tf.Summary(value=values), epoch)
             log.flush()
     if saver:
-        prefix = (args.checkpoint_dir / script.stem).as_posix()
-        with one_line_errors(f"{prefix}-{epoch}"):
-            saver.save(sess, prefix, global_step=epoch, write_meta_graph=False)
+        with one_line_errors(f"{args.checkpoint_prefix}-{epoch}"):
+            saver.save(sess, args.checkpoint_prefix, global_step=epoch, write_meta_graph=False)
 
 
 if __name__ == "__main__":
