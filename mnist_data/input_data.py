@@ -1,7 +1,8 @@
-"""Reads MNIST, where the article imports `tensorflow.examples.tutorials.mnist.input_data`.
+"""Read MNIST. Replaces `tensorflow.examples.tutorials.mnist.input_data`, which is in the article.
 
-TensorFlow removed that module. This one has the names that the article uses, the same split of the
-data and the same pixel values. The order of the batches is different: it depends on a seed.
+TensorFlow has removed that module. This one has the names that the article uses, the same split of
+the data and the same pixel values. But it downloads nothing: the four files must be there. And the
+order of the batches depends on a seed.
 """
 import functools
 import gzip
@@ -13,8 +14,6 @@ from typing import NamedTuple
 import numpy as np
 
 GZIP = b"\x1f\x8b"  # the first two bytes of every gzip file
-OTHER_FORMATS = {b"<!": "HTML", b"<h": "HTML", b"PK": "a zip archive", b"ve": "a Git LFS pointer",
-                 GZIP: "gzip within gzip", b"": "an empty file"}
 
 
 class DataError(ValueError):
@@ -24,7 +23,7 @@ class DataError(ValueError):
 class DataSet:
     """Images with their labels, given out in batches.
 
-    images: float32 (n, 784), pixels in [0, 1]; made from the bytes when first used.
+    images: float32 (n, 784), pixels in [0, 1]; made from the smaller bytes when first used.
     labels: uint8 (n,), or float32 (n, 10) if they are one-hot. num_examples: n.
     """
 
@@ -43,12 +42,13 @@ class DataSet:
     def next_batch(self, batch_size):
         """Return the next `batch_size` images and their labels. batch_size: at least 1.
 
-        The batches are cut from an endless series of permutations of the set. So each example
-        comes up once in each permutation. Permutation k depends on the seed and k alone.
+        The batches are cut from an endless series of permutations of the set, which follow each
+        other without a gap. Permutation k depends on the size of the set, the seed and k alone.
         """
         parts, missing = [], batch_size
         while missing > 0:
             k, start = divmod(self._position, self.num_examples)
+            # The permutation may end before it has given all that are missing.
             parts.append(permutation(self.num_examples, self._seed, k)[start:start + missing])
             missing -= len(parts[-1])
             self._position += len(parts[-1])
@@ -57,13 +57,13 @@ class DataSet:
         return scale(self._pixels.take(chosen, axis=0)), self.labels.take(chosen, axis=0)
 
     def skip(self, num_examples):
-        """Pass over the next `num_examples` examples."""
+        """Pass over the next `num_examples` examples, as a run that is resumed must."""
         self._position += num_examples
 
 
-@functools.lru_cache(maxsize=2)  # a batch may need the end of one and the beginning of the next
+@functools.lru_cache(maxsize=2)  # a batch may need the end of one permutation and the next one
 def permutation(n, seed, k):
-    """Return the numbers from 0 to n - 1 in an order that depends on n, seed and k alone."""
+    """Return permutation k of the numbers from 0 to n - 1. It depends on n, seed and k alone."""
     # Only for RandomState, NumPy promises the same permutations in all its versions.
     return np.random.RandomState([seed, k]).permutation(n)
 
@@ -83,10 +83,15 @@ class Datasets(NamedTuple):
 
 def find_file(train_dir, name):
     """Return the path of the file `name`, or of one with a similar name. Raises DataError."""
-    dotted = name.replace("-idx", ".idx")
+    dotted = name.replace("-idx", ".idx")  # as some mirrors write it
     names = [name, f"{name}.gz", dotted, f"{dotted}.gz"]
-    for path in [os.path.join(train_dir, each) for each in names]:
-        if os.path.isfile(path):  # not a directory, as in some archives
+    try:
+        present = os.listdir(train_dir)
+    except OSError as err:
+        raise DataError(f"{train_dir}: {err.strerror}") from err
+    for each in names:
+        path = os.path.join(train_dir, each)
+        if each in present and not os.path.isdir(path):  # some archives have directories so named
             return path
     raise DataError(f"{train_dir}: there is no file {' or '.join(names)}")
 
@@ -95,37 +100,35 @@ def read_idx(path, *shape):
     """Return the array in the IDX file `path`: uint8 (n, *shape), with n of at least 1.
 
     IDX, the format of MNIST's authors, begins with the bytes 0, 0, 8 (for uint8) and the number of
-    dimensions. Then come the dimensions, as 32-bit numbers, and the array. Raises DataError.
+    dimensions. Then come the dimensions, as big-endian 32-bit numbers, and the array.
+    Raises DataError.
     """
-    dimensions = 1 + len(shape)
     try:
         with open(path, "rb") as f:
-            packed = f.read(2) == GZIP  # some browsers unpack files and keep their names
-        with (gzip.open if packed else open)(path, "rb") as f:
-            start = f.read(4)
-            if start != bytes([0, 0, 8, dimensions]):
-                found = OTHER_FORMATS.get(start[:2], f"data beginning with {start.hex(' ')}")
-                raise DataError(f"{path}: {found}, not IDX (uint8, dimensions: {dimensions})")
-            header = f.read(4 * dimensions)
-            if len(header) < 4 * dimensions:
-                raise DataError(f"{path}: ends within its header")
-            n, *found_shape = np.frombuffer(header, ">u4").tolist()
-            if n == 0 or found_shape != list(shape):
-                raise DataError(f"{path}: {n} examples of shape {found_shape}, "
-                                f"not one or more of shape {list(shape)}")
-            size, data = n * math.prod(shape), bytearray()
-            # A wrong header may announce a huge size, so read at most a megabyte at a time. One
-            # byte more than announced is enough to know that the file is too long.
-            while block := f.read(min(2**20, size + 1 - len(data))):
-                data += block
+            contents = f.read()
+        if contents.startswith(GZIP):  # not by the name: browsers may unpack a file and keep .gz
+            contents = gzip.decompress(contents)
     except (EOFError, zlib.error, gzip.BadGzipFile) as err:
         raise DataError(f"{path}: not a whole gzip file: {err}") from err
     except OSError as err:
         raise DataError(f"{path}: {err.strerror}") from err
-    if len(data) != size:
-        more = " or more" if len(data) > size else ""
-        raise DataError(f"{path}: {len(data)} bytes{more} after the header, which announces {size}")
-    return np.frombuffer(data, np.uint8).reshape(n, *shape)
+
+    dimensions = 1 + len(shape)
+    start = bytes([0, 0, 8, dimensions])
+    if not contents.startswith(start):
+        raise DataError(f"{path}: begins with {contents[:14]}, not with {start} like an IDX file "
+                        f"of bytes with {dimensions} dimensions")
+    header_size = 4 + 4 * dimensions
+    if len(contents) < header_size:
+        raise DataError(f"{path}: ends within its header")
+    n, *found_shape = np.frombuffer(contents, ">u4", dimensions, offset=4).tolist()
+    if n == 0 or found_shape != list(shape):
+        raise DataError(f"{path}: {n} examples of shape {found_shape}, "
+                        f"not one or more of shape {list(shape)}")
+    size = header_size + n * math.prod(shape)
+    if len(contents) != size:
+        raise DataError(f"{path}: {len(contents)} bytes, but its header announces {size}")
+    return np.frombuffer(contents, np.uint8, offset=header_size).reshape(n, *shape)
 
 
 def read_examples(train_dir, prefix, one_hot):
@@ -147,17 +150,15 @@ def read_data_sets(train_dir, one_hot=False, validation_size=5000, seed=0):
 
     one_hot: whether labels are rows of ten numbers.
     validation_size: how many examples, the first in the training files, make the validation set.
-    seed: 0 to 2**32 - 1; it decides the order of the batches.
+    seed: decides the order of the batches; 0 to 2**32 - 1, the limits of NumPy.
 
     Returns Datasets; those of MNIST have 55,000, 5,000 and 10,000 examples.
     Raises DataError if a file is missing or is not what it should be.
     """
-    if not os.path.isdir(train_dir):
-        raise DataError(f"{train_dir}: no such directory")
     images, labels = read_examples(train_dir, "train", one_hot)
     if len(images) <= validation_size:
-        raise DataError(f"{train_dir}: {len(images)} images to train on, "
-                        f"but the first {validation_size} are held out for validation")
+        raise DataError(f"{train_dir}: of {len(images)} training images, the first "
+                        f"{validation_size} are for validation: none is left to train on")
     return Datasets(
         train=DataSet(images[validation_size:], labels[validation_size:], seed),
         validation=DataSet(images[:validation_size], labels[:validation_size], seed),
