@@ -1,37 +1,57 @@
-"""The networks in NumPy, by their variables' names and in float64: what the scripts' graphs are compared with."""
+"""The networks in NumPy, in float64, with the names of the scripts' variables: what the graphs are compared with."""
+from typing import NamedTuple
+
 import numpy as np
 
 
+class Layer(NamedTuple):
+    """A layer, with the names of its variables and its sizes."""
+    weights: str
+    biases: str
+    inputs: int
+    units: int
+    sigmoid: bool  # False: the layer is linear
+
+
 def layers(script):
-    """Return the script's layers from X to y_pred, each as the names of weights and biases, inputs, units, sigmoid?"""
-    n_hidden = [value for name, value in sorted(vars(script).items()) if name.startswith("n_hidden_")]
-    units = [script.n_input, *n_hidden, *n_hidden[-2::-1], script.n_input]
-    names = [f"{part}_{{}}{k + 1}" for part in ("encoder", "decoder") for k in range(len(n_hidden))]
-    linear = f"encoder_{{}}{len(n_hidden)}" if script.__name__ == "encoder_2d" else None
-    return [(f"weights/{name.format('h')}", f"biases/{name.format('b')}", inputs, outputs, name != linear)
-            for name, inputs, outputs in zip(names, units, units[1:])]
+    """Return the layers from X to y_pred, with the sizes that stand at the top of the script."""
+    sizes = [script.n_input]
+    while hasattr(script, f"n_hidden_{len(sizes)}"):
+        sizes.append(getattr(script, f"n_hidden_{len(sizes)}"))
+    result = []
+    for part, units in [("encoder", sizes), ("decoder", sizes[::-1])]:
+        for k in range(1, len(sizes)):
+            linear = script.__name__ == "encoder_2d" and part == "encoder" and k == len(sizes) - 1
+            result.append(Layer(f"weights/{part}_h{k}", f"biases/{part}_b{k}", units[k - 1], units[k], not linear))
+    return result
 
 
 def forward(script, values, x):
-    """Return the activations of all layers, x first."""
-    activations = [x.astype(np.float64)]
-    for weight, bias, _, _, sigmoid in layers(script):
-        z = activations[-1] @ values[weight].astype(np.float64) + values[bias]
-        activations.append(1 / (1 + np.exp(-z)) if sigmoid else z)
-    return activations
+    """Return what goes into the first layer, which is x, and what comes out of each layer."""
+    outputs = [x.astype(np.float64)]
+    for layer in layers(script):
+        z = outputs[-1] @ values[layer.weights].astype(np.float64) + values[layer.biases]
+        outputs.append(1 / (1 + np.exp(-z)) if layer.sigmoid else z)
+    return outputs
+
+
+def codes_and_reconstructions(script, values, x):
+    """Return what encoder_op and y_pred should give for the images x."""
+    outputs = forward(script, values, x)
+    return outputs[len(outputs) // 2], outputs[-1]
 
 
 def gradients(script, values, x):
     """Return the gradient of mean((x - y_pred)**2) by each variable, by backpropagation."""
-    activations = forward(script, values, x)
+    outputs = forward(script, values, x)
     result = {}
-    d = 2 * (activations[-1] - x) / x.size
-    for layer, (weight, bias, _, _, sigmoid) in reversed(list(enumerate(layers(script)))):
-        a = activations[layer + 1]
-        if sigmoid:
-            d = d * a * (1 - a)
-        result[weight], result[bias] = activations[layer].T @ d, d.sum(axis=0)
-        d = d @ values[weight].T
+    d = 2 * (outputs[-1] - x) / x.size  # the gradient by what comes out of the layer
+    for k, layer in reversed(list(enumerate(layers(script)))):
+        if layer.sigmoid:
+            d = d * outputs[k + 1] * (1 - outputs[k + 1])
+        result[layer.weights] = outputs[k].T @ d
+        result[layer.biases] = d.sum(axis=0)
+        d = d @ values[layer.weights].T
     return result
 
 
@@ -39,5 +59,7 @@ def adam(values, moments, step, gradient, learning_rate):
     """Change values and moments by one step of Adam (Kingma & Ba 2015, the form before section 2.1)."""
     rate = learning_rate * np.sqrt(1 - 0.999**step) / (1 - 0.9**step)
     for name, g in gradient.items():
-        m, v = moments[name] = (0.9 * moments[name][0] + 0.1 * g, 0.999 * moments[name][1] + 0.001 * g**2)
+        m, v = moments[name]
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
+        moments[name] = m, v
         values[name] = values[name] - rate * m / (np.sqrt(v) + 1e-8)

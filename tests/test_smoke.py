@@ -1,4 +1,4 @@
-"""These tests come first: a few batches of each network, and a short run of each script as a user starts it."""
+"""A quick check on its own: a few batches of each network, and a short run of each script as a user starts it."""
 import os
 import re
 
