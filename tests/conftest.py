@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 os.environ["MPLBACKEND"] = "Agg"
-os.environ.pop("PYTHONUNBUFFERED", None)  # It would hide what a script does when its buffered stdout is closed.
+os.environ.pop("PYTHONUNBUFFERED", None)  # It would hide that a script does not flush its lines.
 os.environ.pop("DISPLAY", None)  # With a display, plt.show() would warn that Agg has no window.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -55,17 +55,21 @@ def run(script, small_data, tmp_path, monkeypatch, capsys):
 
 
 @pytest.fixture
-def refused(run, tmp_path, capsys):
-    """A function that runs main() with flags that it must refuse without a trace, and returns the line it says."""
+def refused(run, script, capsys):
+    """A function that runs main() with flags that it must refuse without a trace, and returns the line it says.
+
+    For a bad flag, this is the last line of argparse's usage error. For bad data or a bad checkpoint, it is the message
+    of the exception, for which a script that is run has the status 1.
+    """
     def expect_refusal(*flags):
-        before = snapshot(tmp_path)
-        with pytest.raises((SystemExit, input_data.DataError)) as info:
+        before = snapshot(Path.cwd())
+        with pytest.raises((SystemExit, input_data.DataError, script.RunError)) as info:
             run(*flags)
         out, err = capsys.readouterr()
-        assert out == "" and snapshot(tmp_path) == before
-        if isinstance(info.value, input_data.DataError):
-            assert err == "" and "\n" not in str(info.value)
-            return str(info.value)
-        assert info.value.code == 2 and err.startswith("usage: ")
-        return err.splitlines()[-1]
+        assert out == "" and snapshot(Path.cwd()) == before
+        if info.type is SystemExit:
+            assert info.value.code == 2 and err.startswith("usage: ")
+            return err.splitlines()[-1]
+        assert err == "" and "\n" not in str(info.value)
+        return str(info.value)
     return expect_refusal

@@ -8,6 +8,7 @@ from pathlib import Path
 import autoencoder_recon  # before TensorFlow: hides most of its messages
 import encoder_2d
 
+import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
@@ -15,10 +16,10 @@ ROOT = Path(autoencoder_recon.__file__).resolve().parent
 SCRIPTS = [autoencoder_recon, encoder_2d]
 
 
-def start(script, *flags, cwd, stdout=subprocess.PIPE, **kwargs):
+def start(script, *flags, cwd, **kwargs):
     """Start a script in a process of its own, as a user does, in the directory `cwd`."""
     return subprocess.Popen([sys.executable, script.__file__, *map(str, flags)], encoding="utf-8", cwd=cwd,
-                            stdout=stdout, stderr=subprocess.PIPE, **kwargs)
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kwargs)
 
 
 def without_tensorflow_lines(err):
@@ -29,7 +30,7 @@ def without_tensorflow_lines(err):
 
 @contextlib.contextmanager
 def file_size_limit(size):
-    """Limit the size of each file that this process writes, and each process it starts. A full disk is much like it."""
+    """Limit the size of each file that this process writes. A full disk is much like it."""
     resource = pytest.importorskip("resource")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
@@ -50,6 +51,14 @@ def tensors(directory):
     return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
 
 
+def assert_same_model(directory, other):
+    """Assert that the last checkpoints in two directories have the same bits: weights, biases and Adam's state."""
+    a, b = tensors(directory), tensors(other)
+    assert a.keys() == b.keys()
+    for name in a:
+        np.testing.assert_array_equal(a[name], b[name], err_msg=name)
+
+
 def snapshot(directory):
     """Return all that is below a directory: the files with the times of their last change, and the directories."""
     return {path: path.stat().st_mtime_ns if path.is_file() else None for path in directory.rglob("*")}
@@ -61,7 +70,10 @@ def read_log(directory):
     for path in sorted(directory.iterdir()):
         assert ".tfevents." in path.name  # TensorBoard knows its files by that
         for event in tf.train.summary_iterator(str(path)):
-            values.update({(value.tag, event.step): value.simple_value for value in event.summary.value})
-            starts += [event.step] * event.HasField("session_log")
-            nodes += [(node.name.split("/")[0], node.op) for node in tf.GraphDef.FromString(event.graph_def).node]
+            for value in event.summary.value:
+                values[value.tag, event.step] = value.simple_value
+            if event.HasField("session_log"):
+                starts.append(event.step)
+            for node in tf.GraphDef.FromString(event.graph_def).node:
+                nodes.append((node.name.split("/")[0], node.op))
     return values, starts, nodes

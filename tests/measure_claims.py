@@ -2,8 +2,8 @@
 
     pip install scikit-learn && python tests/measure_claims.py
 
-Print two tables and a few lines, and draw reconstructions.png, codes.png and training.png in claims/. This takes about
-an hour on two cores. Each finished training becomes a line of claims/runs.jsonl and is not repeated: the program can be
+Print a table and a few lines, and draw reconstructions.png, codes.png and training.png in claims/. This takes about an
+hour on two cores. Each finished training becomes a line of claims/runs.jsonl and is not repeated: the program can be
 stopped at any time and started again.
 """
 import json
@@ -145,7 +145,12 @@ def main(seeds=(0, 1, 2, 3, 4), first=10, last=50, data_dir=Path(autoencoder_rec
         return neighbour_accuracy(results[run][str(epochs)]["drawn"], labels)
 
     def over_seeds(measure, n_hidden, initializer, epochs):
-        return [measure(Run(n_hidden, initializer, seed), epochs) for seed in seeds]
+        """Return the mean of the measure and its standard deviation."""
+        values = [measure(Run(n_hidden, initializer, seed), epochs) for seed in seeds]
+        return np.mean(values), np.std(values, ddof=len(seeds) > 1)
+
+    def lower_mse(run, epochs):
+        return 1 - test_mse(run, epochs) / test_mse(run, first)
 
     # The claim, the verdict, what is measured, the encoder, the measure, which value is the best, and PCA's value.
     rows = [
@@ -159,24 +164,22 @@ def main(seeds=(0, 1, 2, 3, 4), first=10, last=50, data_dir=Path(autoencoder_rec
     ]
     columns = [(initializer, epochs) for initializer in INITIALIZERS for epochs in (first, last)]
     header = " | ".join(f"{INITIALIZERS[initializer]}, {epochs} epochs" for initializer, epochs in columns)
-    means = [f"| claim | verdict | measured | {header} | PCA |", "|---" * (len(columns) + 4) + "|"]
-    deviations = [f"| measured | {header} |", "|---" * (len(columns) + 1) + "|"]
+    print(f"| claim | verdict | measured | {header} | PCA |\n" + "|---" * (len(columns) + 4) + "|")
     for claim, verdict, measured, n_hidden, measure, best, pca in rows:
         values = [over_seeds(measure, n_hidden, *column) for column in columns]
-        compared = [*np.mean(values, axis=1), pca]
-        cells = [f"**{value:.3f}**" if value == best(compared) else f"{value:.3f}" for value in compared]
-        means.append(f"| {claim} | {verdict} | {measured} | {' | '.join(cells)} |")
-        cells = [f"{np.std(cell, ddof=len(cell) > 1):.4f}" for cell in values]
-        deviations.append(f"| {measured} | {' | '.join(cells)} |")
-    print("\n".join([*means, "", *deviations, ""]))
+        means = [*(mean for mean, deviation in values), pca]
+        cells = [f"{mean:.3f} ± {deviation:.3f}" for mean, deviation in values] + [f"{pca:.3f}"]
+        best_cell = means.index(best(means))
+        cells[best_cell] = f"**{cells[best_cell]}**"
+        print(f"| {claim} | {verdict} | {measured} | {' | '.join(cells)} |")
+    print()
     for initializer, name in INITIALIZERS.items():
-        ratios = np.divide(*(over_seeds(test_mse, RECON, initializer, epochs) for epochs in (last, first)))
-        print(f"autoencoder_recon.py, {name}: after {last} epochs instead of {first}, the MSE is "
-              f"{1 - ratios.mean():.0%} lower (standard deviation {ratios.std(ddof=len(ratios) > 1):.1%})")
+        mean, deviation = over_seeds(lower_mse, RECON, initializer, last)
+        print(f"784→256→128, {name}: MSE after {last} epochs {mean:.0%} ± {deviation:.0%} lower than after {first}")
     for epochs in (first, last):
-        values = over_seeds(test_mse, RECON, "today", epochs)
-        print(f"784→256→128 with ReLU, Glorot's weights and Adam at 0.001: after {epochs} epochs, the MSE is "
-              f"{np.mean(values):.4f} (standard deviation {np.std(values, ddof=len(values) > 1):.4f})")
+        mean, deviation = over_seeds(test_mse, RECON, "today", epochs)
+        print(f"784→256→128 with ReLU, Glorot's weights and Adam at 0.001: MSE {mean:.4f} ± {deviation:.4f} "
+              f"after {epochs} epochs")
     print(f"MSE of the mean image: {mean_image_mse:.4f}")
 
     with plt.style.context(["default", {"font.size": 17}]):

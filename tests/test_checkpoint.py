@@ -1,177 +1,221 @@
-"""What stops a run: kill -9, a divergence, a full disk, a bad checkpoint. What was saved before stays usable."""
-import concurrent.futures
-import os
-import random
+"""What ends a run: kill -9, Ctrl-C, a divergence, a full disk, a bad checkpoint. What was saved before stays usable."""
 import re
 import shutil
 import signal
-import subprocess
-import time
 
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from helpers import SCRIPTS, costs, file_size_limit, snapshot, start, tensors, without_tensorflow_lines
+from helpers import SCRIPTS, assert_same_model, costs, file_size_limit, read_log, snapshot, start
+from helpers import without_tensorflow_lines as without_theirs
 
 import autoencoder_recon
 import encoder_2d
 
-
-def assert_same_tensors(directory, other):
-    a, b = tensors(directory), tensors(other)
-    assert a.keys() == b.keys()
-    for name in a:
-        np.testing.assert_array_equal(a[name], b[name], err_msg=name)
+only_recon = pytest.mark.parametrize("script", [autoencoder_recon], indirect=True)
+only_encoder = pytest.mark.parametrize("script", [encoder_2d], indirect=True)
 
 
-def test_resumed_equals_unbroken(script, run, tmp_path):
-    """The first of four runs trains nothing, and finds what a killed first save leaves. The last finds nothing left."""
-    unbroken, err = run("--training-epochs", 5, "--checkpoint-dir", "a", "--batch-size", 250)
-    assert err == ""
-    lines, name = [], script.__name__
-    (tmp_path / "b").mkdir()
-    for left in (f"{name}-0.index", f"{name}-0.data-00000-of-00001.tempstate5", "notes-1.txt"):
-        (tmp_path / "b" / left).write_bytes(b"x")
-    for epochs, restored in [(0, None), (2, 0), (5, 2), (4, 5)]:
-        before = snapshot(tmp_path / "b")
-        out, err = run("--training-epochs", epochs, "--checkpoint-dir", "b", "--batch-size", 250)
-        *printed, finished, test_mse, saved = out.splitlines()
-        lines += printed
-        expected = f"{name}.py: restored b/{name}-{restored}, after epoch {restored}\n"
-        assert err == ("" if restored is None else expected)
-        assert (snapshot(tmp_path / "b") == before) == (epochs == 4)
-    assert [*lines, finished, test_mse, saved] == unbroken.splitlines()
-    assert_same_tensors("a", "b")
-    assert (tmp_path / "b" / "notes-1.txt").read_bytes() == b"x"
+def test_a_resumed_run_ends_like_an_unbroken_one(script, run):
+    unbroken = run("--training-epochs", 5, "--checkpoint-dir", "a", "--batch-size", 250)
+    assert unbroken.err == ""
+    first = run("--training-epochs", 2, "--checkpoint-dir", "b", "--batch-size", 250)
+    resumed = run("--training-epochs", 5, "--checkpoint-dir", "b", "--batch-size", 250)
+    name = script.__name__
+    assert resumed.err == f"{name}.py: resumed from b/{name}-2, after epoch 2\n"
+    assert first.out.splitlines()[:2] + resumed.out.splitlines() == unbroken.out.splitlines()
+    assert_same_model("a", "b")
 
 
-def kill_and_resume(script, small_data, directory):
-    """Kill a run, go on with it, and then press Ctrl-C or close its stdout."""
-    last, rng = None, random.Random(script.__name__)
-    second = {autoencoder_recon: (signal.SIGINT, 130, "autoencoder_recon.py: interrupted.*"),
-              encoder_2d: ("close", 1, "encoder_2d.py: error: stdout: Broken pipe")}[script]
-    for how, status, expected in [(signal.SIGKILL, -signal.SIGKILL, ""), second]:
-        process = start(  # It could be deaf to Ctrl-C, if the tests run in the background of a shell.
-            script, "--data-dir", small_data, "--checkpoint-dir", directory, "--training-epochs", 3000,
-            cwd=directory.parent, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
-        out = process.stdout.readline()
-        time.sleep(rng.uniform(0, 0.3))
-        if how == "close":
-            process.stdout.close()
-        else:
-            process.send_signal(how)
-            out += process.stdout.read()  # communicate() would lose what readline() has read ahead.
-        err = without_tensorflow_lines(process.stderr.read())
-        assert process.wait() == status, err
-        if last:  # No more is lost than the epoch under way. The last one printed may not have been saved.
-            assert int(re.search(r": restored \S+, after epoch (\d+)$", err.pop(0))[1]) >= last - 1
-        assert re.fullmatch(expected, "\n".join(err))
-        last = max(map(int, costs(out)))
+@only_encoder
+def test_a_finished_run_only_draws_its_picture_again(run, tmp_path):
+    finished = run("--training-epochs", 2, "--checkpoint-dir", "c")
+    before = snapshot(tmp_path / "c")
+    (tmp_path / "encoder_2d.png").unlink()
+    again = run("--training-epochs", 1, "--checkpoint-dir", "c")
+    assert again.out.splitlines() == finished.out.splitlines()[2:]
+    assert snapshot(tmp_path / "c") == before and (tmp_path / "encoder_2d.png").exists()
 
 
-def test_killed_and_resumed(small_data, tmp_path, capsys):
-    """With two steps an epoch, a run is in the middle of saving for much of its time. Both scripts run at once."""
-    with concurrent.futures.ThreadPoolExecutor() as pool:
-        list(pool.map(lambda script: kill_and_resume(script, small_data, tmp_path / script.__name__), SCRIPTS))
-    for script in SCRIPTS:
-        broken, unbroken = str(tmp_path / script.__name__), str(tmp_path / "unbroken" / script.__name__)
-        epochs, outs = int(tf.train.latest_checkpoint(broken).rpartition("-")[2]) + 3, []
-        for directory in (broken, unbroken):
-            script.main(["--data-dir", str(small_data), "--training-epochs", str(epochs),
-                         "--checkpoint-dir", directory, "--output", str(tmp_path / "a.png")])
-            outs.append(capsys.readouterr().out.splitlines())
-        assert len(outs[0]) == 6 and len(outs[1]) == epochs + 3 and outs[0] == outs[1][-6:]
-        assert_same_tensors(unbroken, broken)
+@only_encoder
+def test_what_a_killed_first_save_leaves_is_no_checkpoint(run, tmp_path):
+    """Files of the first save without a `checkpoint` file are replaced. Files of others stay."""
+    (tmp_path / "c").mkdir()
+    for left in ("encoder_2d-0.index", "encoder_2d-0.data-00000-of-00001.tempstate5", "notes-1.txt"):
+        (tmp_path / "c" / left).write_bytes(b"x")
+    assert run("--training-epochs", 0, "--checkpoint-dir", "c").err == ""
+    resumed = run("--training-epochs", 1, "--checkpoint-dir", "c")
+    assert "resumed from c/encoder_2d-0, after epoch 0" in resumed.err
+    assert resumed.out == run("--training-epochs", 1).out
+    assert (tmp_path / "c" / "notes-1.txt").read_bytes() == b"x"
 
 
-@pytest.mark.parametrize("script", [encoder_2d], indirect=True)
-def test_unusable_checkpoints(run, refused, tmp_path, monkeypatch):
+@only_encoder
+def test_the_checkpoint_directory_may_be_moved(run, tmp_path, monkeypatch):
+    """It resumes under another name, and from inside, where its name is a point. Then it has only the last model."""
+    run("--training-epochs", 1, "--checkpoint-dir", "before")
+    (tmp_path / "before").rename(tmp_path / "after")
+    assert "resumed from after/encoder_2d-1" in run("--training-epochs", 2, "--checkpoint-dir", "after").err
+    monkeypatch.chdir(tmp_path / "after")
+    resumed = run("--training-epochs", 3, "--checkpoint-dir", ".", "--output", tmp_path / "a.png")
+    assert "resumed from ./encoder_2d-2, after epoch 2" in resumed.err
+    assert {path.name for path in (tmp_path / "after").iterdir()} == {
+        "checkpoint", "encoder_2d-3.index", "encoder_2d-3.data-00000-of-00001"}
+
+
+@only_encoder
+def test_a_directory_whose_name_is_a_pattern_is_refused(run, refused):
+    """TensorFlow would take run? for run1, and would remove the model there."""
+    run("--training-epochs", 0, "--checkpoint-dir", "run1")
+    for name in ("run?", "run*", "[r]un1", "run\\1", "new?/run"):
+        assert f"error: argument --checkpoint-dir: {name}: " in refused("--checkpoint-dir", name)
+
+
+# The file that is damaged, what is made of its bytes (None: it is removed), and what the line must say.
+NOT_WHOLE = "bad/checkpoint: missing, or it names no whole checkpoint; but encoder_2d-1.data-.* is there"
+DAMAGE = {
+    "no checkpoint file": ("checkpoint", None, NOT_WHOLE),
+    "empty checkpoint file": ("checkpoint", lambda b: b"", NOT_WHOLE),
+    "binary checkpoint file": ("checkpoint", lambda b: b"\xff\0", NOT_WHOLE),
+    "cut checkpoint file": ("checkpoint", lambda b: b[:30], NOT_WHOLE),
+    "no index": ("encoder_2d-1.index", None, NOT_WHOLE),
+    "empty index": ("encoder_2d-1.index", lambda b: b"", "bad/encoder_2d-1: .+"),
+    "cut index": ("encoder_2d-1.index", lambda b: b[:-1], "bad/encoder_2d-1: .+"),
+    "no data": ("encoder_2d-1.data-00000-of-00001", None, "bad/encoder_2d-1: .*No such file or directory"),
+    "cut data": ("encoder_2d-1.data-00000-of-00001", lambda b: b[:-1], "bad/encoder_2d-1: .+"),
+    "changed data": ("encoder_2d-1.data-00000-of-00001", lambda b: b[:5000] + b"damage" + b[5006:],
+                     "bad/encoder_2d-1: .*[Cc]hecksum"),
+    "another directory's": ("checkpoint", lambda b: b.replace(b"encoder_2d-1", b"../good/encoder_2d-1"),
+                            "bad/checkpoint: names bad/../good/encoder_2d-1, "),
+}
+
+
+@only_encoder
+@pytest.mark.parametrize("what", DAMAGE)
+def test_a_damaged_checkpoint_is_refused(what, run, refused, tmp_path):
     run("--training-epochs", 1, "--checkpoint-dir", "good")
-    foreign = "checkpoint: names {}, not .*encoder_2d.py"
-    # The damaged file, what it then holds (None: it is missing), and what is said.
-    damage = [("checkpoint", data, "checkpoint: damaged: it names no checkpoint") for data in (b"", b"\xff\0")]
-    damage += [("checkpoint", None, "checkpoint: missing, but encoder_2d-1.data-00000-of-00001 is there")]
-    for name, said in [("encoder_2d-7", "encoder_2d-7: .+"), ("../good/encoder_2d-1", foreign.format("bad/../good/.*")),
-                       ("/good/x-1", foreign.format("/good/x-1")), ("other-1", foreign.format("bad/other-1"))]:
-        damage.append(("checkpoint", f'model_checkpoint_path: "{name}"'.encode(), said))
-    for file in ("encoder_2d-1.index", "encoder_2d-1.data-00000-of-00001"):
-        data = (tmp_path / "good" / file).read_bytes()
-        overwritten = data[:len(data) // 2] + b"damage" * 9 + data[len(data) // 2 + 54:]
-        damage += [(file, after, "encoder_2d-1: .+") for after in (data[:-1], data[:99], b"", overwritten, None)]
-    for file, after, expected in damage:
-        shutil.rmtree("bad", ignore_errors=True)
-        shutil.copytree("good", "bad")
-        (tmp_path / "bad" / file).unlink()
-        if after is not None:
-            (tmp_path / "bad" / file).write_bytes(after)
-        line = refused("--checkpoint-dir", "bad")
-        assert re.fullmatch(f"bad/{expected}.*", line), (file, expected, line)
-    monkeypatch.setattr(encoder_2d, "n_hidden_1", 300)
-    assert refused("--checkpoint-dir", "good") == (
-        "good/encoder_2d-1: another network: weights/encoder_h1 has shape (784, 128) there, (784, 300) here")
+    shutil.copytree("good", "bad")
+    name, change, expected = DAMAGE[what]
+    path = tmp_path / "bad" / name
+    contents = path.read_bytes()
+    path.unlink()
+    if change:
+        path.write_bytes(change(contents))
+    line = refused("--checkpoint-dir", "bad")
+    assert re.match(expected, line), line
 
 
-def test_divergence(script, run, tmp_path, capsys):
+@only_encoder
+def test_a_checkpoint_of_another_network_is_refused(run, refused, monkeypatch):
+    """Saver itself compares no shapes."""
+    run("--training-epochs", 1, "--checkpoint-dir", "c")
+    line = "c/encoder_2d-1: another network or optimizer, with other variables or shapes"
+    with monkeypatch.context() as patch:
+        patch.setattr(encoder_2d, "n_hidden_1", 300)
+        assert refused("--checkpoint-dir", "c") == line
+    build_network = encoder_2d.build_network
+
+    def with_a_layer_more(*args):
+        tf.Variable([0.0], name="encoder_b5")
+        return build_network(*args)
+    with monkeypatch.context() as patch:
+        patch.setattr(encoder_2d, "build_network", with_a_layer_more)
+        assert refused("--checkpoint-dir", "c") == line
+        run("--training-epochs", 1, "--checkpoint-dir", "more")
+    assert refused("--checkpoint-dir", "more") == line.replace("c/", "more/", 1)
+
+
+@only_encoder
+def test_a_checkpoint_of_another_script_is_refused(run, refused, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(encoder_2d, "script", encoder_2d.script.with_name("other.py"))
+        run("--training-epochs", 1, "--checkpoint-dir", "c")
+    assert refused("--checkpoint-dir", "c") == "c/checkpoint: names c/other-1, which encoder_2d.py did not save there"
+
+
+def test_a_divergence_keeps_the_last_checkpoint(script, run, tmp_path, capsys):
     """A step of 1e38 makes the cost infinite or NaN. What was saved before stays, and training goes on from it."""
     flags = ["--batch-size", 600, "--checkpoint-dir"]  # one step an epoch
     run(*flags, "c", "--training-epochs", 1)
     before = snapshot(tmp_path / "c")
-    line = "^--learning-rate 1e[+]38: .*finite.* epoch {}$"
-    with pytest.raises(script.RunError, match=line.format(2)):
-        run(*flags, "c", "--training-epochs", 3, "--learning-rate", "1e38")
-    assert costs(capsys.readouterr().out) == {} and snapshot(tmp_path / "c") == before
+    with pytest.raises(script.RunError, match="^the cost is not finite after epoch 2: .*--learning-rate"):
+        run(*flags, "c", "--training-epochs", 3, "--learning-rate", "1e38", "--output", "diverged.png")
+    assert list(costs(capsys.readouterr().out)) == ["0002"]
+    assert snapshot(tmp_path / "c") == before and not (tmp_path / "diverged.png").exists()
     run(*flags, "c", "--training-epochs", 2)
     run(*flags, "unbroken", "--training-epochs", 2)
-    assert_same_tensors("c", "unbroken")
-    with pytest.raises(script.RunError, match=line.format(1)):
-        run("--batch-size", 600, "--training-epochs", 1, "--learning-rate", "1e38", "--output", "diverged.png")
-    assert capsys.readouterr().out == "" and not (tmp_path / "diverged.png").exists()
+    assert_same_model("c", "unbroken")
 
 
-@pytest.mark.parametrize("script", [encoder_2d], indirect=True)
-def test_characters_of_patterns(run, refused, tmp_path, monkeypatch):
-    """TensorFlow would take run? for run1, and would remove the model there. Other characters do no harm."""
-    run("--training-epochs", 0, "--checkpoint-dir", "run1")
-    for directory in ("run?", "run*", "[r]un1", "run\\1", "new?/run"):
-        assert f"error: argument --checkpoint-dir: {directory}" in refused("--checkpoint-dir", directory)
-    above = tmp_path / "w[1]*"
-    above.mkdir()
-    monkeypatch.chdir(above)
-    monkeypatch.setattr(encoder_2d, "script", encoder_2d.script.with_name("bob's é.py"))
-    for epochs in (1, 2):
-        run("--training-epochs", epochs, "--checkpoint-dir", "c")
-    assert {path.name for path in (above / "c").iterdir()} == {
-        "checkpoint", "bob's é-2.index", "bob's é-2.data-00000-of-00001"}
-    assert tensors(tmp_path / "run1").keys() == tensors("c").keys()
-
-
-@pytest.mark.parametrize("script", [autoencoder_recon], indirect=True)
-def test_full_disk_for_checkpoint_and_picture(run, tmp_path):
-    expected = run("--training-epochs", 1).out
-    run("--training-epochs", 0, "--checkpoint-dir", "c")
-    before, error = snapshot(tmp_path / "c"), autoencoder_recon.RunError
-    with file_size_limit(100_000), pytest.raises(error, match="^c/autoencoder_recon-1: File too large$"):
+@only_recon
+def test_a_full_disk_keeps_the_last_checkpoint(run, tmp_path, capsys):
+    """If the disk is full at the first save, no training begins."""
+    with file_size_limit(100_000), pytest.raises(autoencoder_recon.RunError, match="^new: .*File too large$"):
+        run("--checkpoint-dir", "new")
+    assert capsys.readouterr().out == ""
+    unbroken = run("--training-epochs", 2).out
+    first = run("--training-epochs", 1, "--checkpoint-dir", "c").out
+    before = snapshot(tmp_path / "c")
+    with file_size_limit(100_000), pytest.raises(autoencoder_recon.RunError, match="^c: .*File too large$"):
         run("--training-epochs", 3, "--checkpoint-dir", "c")
     assert before.items() <= snapshot(tmp_path / "c").items()
-    assert run("--training-epochs", 1, "--checkpoint-dir", "c").out == expected
-    with file_size_limit(4096), pytest.raises(error, match="^a.png: File too large$"):
-        run("--training-epochs", 0, "--output", "a.png")
+    resumed = run("--training-epochs", 2, "--checkpoint-dir", "c").out
+    assert first.splitlines()[:1] + resumed.splitlines() == unbroken.splitlines()
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="it stands for a full disk")
-@pytest.mark.parametrize("script", [encoder_2d], indirect=True)
-def test_full_disk_for_log_and_stdout(script, run, small_data, tmp_path):
-    """These are processes, since threads and buffers may write a line when a process ends. All run at once."""
-    run("--training-epochs", 0, "--log-dir", "log")
-    size, processes = next((tmp_path / "log").iterdir()).stat().st_size + 50, {}
-    with open("/dev/full", "w") as full:
-        for name, epochs, limit in [("costs", 3, size), ("stdout", 1, 10**9), ("graph", 0, 1000)]:
-            stdout = full if name == "stdout" else subprocess.PIPE
-            with file_size_limit(limit):  # The process inherits it.
-                processes[name] = start(script, "--data-dir", small_data, "--training-epochs", epochs,
-                                        "--log-dir", name, cwd=tmp_path, stdout=stdout)
-    for name, process in processes.items():
-        _, err = process.communicate()
-        message = "No space left on device" if name == "stdout" else "File too large"
-        assert without_tensorflow_lines(err) == [f"encoder_2d.py: error: {name}: {message}"]
-        assert process.returncode == (2 if name == "graph" else 1), name  # 2 if training has not begun
+@only_encoder
+def test_a_full_disk_for_the_log(run, tmp_path, capsys):
+    run("--training-epochs", 0, "--log-dir", "a")
+    size = next((tmp_path / "a").iterdir()).stat().st_size
+    for limit, epochs, printed in [(size + 50, 3, ["0001"]), (1000, 0, [])]:
+        with file_size_limit(limit), pytest.raises(encoder_2d.RunError, match="^b: .*File too large$"):
+            run("--training-epochs", epochs, "--log-dir", "b")
+        assert list(costs(capsys.readouterr().out)) == printed
+
+
+def start_long_run(script, small_data, directory):
+    """Start a run that makes two steps an epoch, so that it is in the middle of saving for much of its time."""
+    return start(  # It could be deaf to Ctrl-C, if the tests run in the background of a shell.
+        script, "--data-dir", small_data, "--checkpoint-dir", "c", "--log-dir", "log", "--training-epochs", 3000,
+        cwd=directory, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
+
+
+def test_a_killed_run_loses_at_most_one_epoch(small_data, tmp_path, capsys):
+    """After kill -9, the run ends with the bits of one that was never killed. Both scripts run at once."""
+    directories = {script: tmp_path / script.__name__ for script in SCRIPTS}
+    for directory in directories.values():
+        directory.mkdir()
+    processes = {script: start_long_run(script, small_data, directories[script]) for script in SCRIPTS}
+    for script, process in processes.items():
+        out = "".join(process.stdout.readline() for _ in range(np.random.default_rng().integers(1, 20)))
+        process.kill()
+        out += process.stdout.read()
+        process.stderr.close()
+        assert process.wait() == -signal.SIGKILL
+        last = max(map(int, costs(out)))
+        killed, unbroken = directories[script] / "c", directories[script] / "unbroken"
+        lines = {}
+        for directory in (killed, unbroken):
+            script.main(["--data-dir", str(small_data), "--training-epochs", str(last + 2),
+                         "--checkpoint-dir", str(directory), "--output", str(tmp_path / "a.png")])
+            lines[directory], err = capsys.readouterr()
+            if directory == killed:  # The last epoch that was printed may not have been saved.
+                assert int(re.search(r", after epoch (\d+)$", err)[1]) >= last - 1
+        assert lines[unbroken].endswith(lines[killed]) and len(costs(lines[killed])) in (2, 3)
+        assert_same_model(killed, unbroken)
+
+
+@only_encoder
+def test_after_ctrl_c_a_run_resumes(script, small_data, tmp_path, run):
+    """The run ends with one line and the status 130. Its lines came when they were printed."""
+    process = start_long_run(script, small_data, tmp_path)
+    lines = [process.stdout.readline() for _ in range(3)]
+    assert list(costs("".join(lines))) == ["0001", "0002", "0003"]
+    process.send_signal(signal.SIGINT)
+    lines += process.stdout.readlines()
+    assert without_theirs(process.stderr.read()) == ["encoder_2d.py: interrupted"]
+    assert process.wait() == 130 and len(lines) < 150  # A buffer that is not flushed holds more than 200.
+    saved = int(tf.train.latest_checkpoint(str(tmp_path / "c")).rpartition("-")[2])
+    assert saved >= len(lines) - 1
+    run("--training-epochs", saved + 1, "--checkpoint-dir", "c", "--log-dir", "log")
+    assert sorted(epoch for _, epoch in read_log(tmp_path / "log")[0])[-1] == saved + 1

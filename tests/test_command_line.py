@@ -1,88 +1,158 @@
 """The command line as a user meets it, what a run leaves behind, and what the two scripts share."""
-import argparse
-import gc
+import contextlib
 import inspect
-import io
+import os
 import re
 import runpy
+import shutil
 import sys
 import tempfile
 import threading
 from pathlib import Path
 
+import matplotlib
 import matplotlib.pyplot as plt
 import pytest
 import tensorflow.compat.v1 as tf
-from helpers import ROOT, SCRIPTS, read_log
+from helpers import SCRIPTS, read_log
 
 import autoencoder_recon
 import encoder_2d
 from mnist_data import input_data
 
+only_recon = pytest.mark.parametrize("script", [autoencoder_recon], indirect=True)
+only_encoder = pytest.mark.parametrize("script", [encoder_2d], indirect=True)
 
-def test_defaults(script):
-    """They are the article's. The data are beside the script."""
-    args = script.parse_flags(argparse.ArgumentParser(), [])
-    assert args.data_dir == ROOT / "mnist_data" and args.seed == 0 and args.init == "normal"
-    assert (args.learning_rate, args.training_epochs, args.batch_size, args.display_step) == (0.01, 10, 256, 1)
-
-
-@pytest.mark.parametrize("flag, messages", {
+NOT_LOCAL = "is not a local file or directory"
+BAD_FLAGS = {
     "--learning-rate": {"0": "not from", "-1": "not from", "nan": "not from", "1e39": "not from", "fast": "float"},
     "--training-epochs": {"-1": "-1 is not from 0 to", "1.5": "invalid int value", "ten": "invalid int value"},
-    "--batch-size": {"0": "0 is not from 1 to", "x": "invalid int value", "601": "600 "},
+    "--batch-size": {"0": "0 is not from 1 to", "x": "invalid int value", "601": "only 600 images"},
+    "--validation-size": {"0": "0 is not from 1 to", "x": "invalid int value"},
     "--display-step": {"0": "0 is not from 1 to", "x": "invalid int value"},
     "--init": {"zeros": "choose from", "": "choose from"},
     "--seed": {"-1": "not from 0", str(2**31 - 1): "not from 0 to 2147483646", "x": "invalid int value"},
-    "--output": {"": "the name is empty", "nowhere/a.png": "nowhere/a.png: No such file or directory",
-                 "directory.png": "directory.png: Is a directory", "file/a.png": "file/a.png: Not a directory",
-                 "a": "a: the ending is not", "a.xyz": "a.xyz: the ending is not", ".png": ".png: the ending is not"},
-    "--checkpoint-dir": {"": "the name is empty", "file": "file: File exists", "file/below": "Not a directory"},
-    "--log-dir": {"": "the name is empty", "file": "file: ", "file/below": "file/below: "},
-    "--data-dir": {"": "the name is empty", "nowhere": "nowhere: no such directory"},
-}.items())
-def test_bad_flags(flag, messages, script, refused, tmp_path):
+    "--output": {"": NOT_LOCAL, "gs://b/a.png": NOT_LOCAL, "nowhere/a.png": "there is no directory",
+                 "directory.png": "directory.png is a directory", "file/a.png": "there is no directory",
+                 "link.png": "there is no directory", "a": "a: the ending", "a.xyz": "a.xyz: the ending",
+                 ".png": ".png: the ending"},
+    "--checkpoint-dir": {"": NOT_LOCAL, "gs://bucket/c": NOT_LOCAL},
+    "--log-dir": {"": NOT_LOCAL, "gs://bucket/log": NOT_LOCAL},
+    "--data-dir": {"": NOT_LOCAL, "http://server/data": NOT_LOCAL},
+}
+
+
+@pytest.mark.parametrize("flag", BAD_FLAGS)
+def test_bad_flags(flag, script, refused, tmp_path):
     (tmp_path / "file").write_bytes(b"")
     (tmp_path / "directory.png").mkdir()
-    for value, message in messages.items():
+    (tmp_path / "link.png").symlink_to("nowhere/a.png")
+    for value, message in BAD_FLAGS[flag].items():
         line = refused(f"{flag}={value}")
-        assert line.startswith((f"{script.__name__}.py: error: argument {flag}: ", f"{value}: ")) and message in line
+        assert line.startswith(f"{script.__name__}.py: error: argument {flag}: ") and message in line
 
 
-def test_no_permission(refused, tmp_path, monkeypatch):
-    """Root may write everywhere, so the error of the operating system is played. An old picture stays."""
-    def deny(*args, dir=Path("d")):
-        if dir == Path("d"):
-            raise PermissionError(13, "Permission denied")
-        return io.BytesIO()
-    (tmp_path / "a.png").write_bytes(b"old")
-    (tmp_path / "d").mkdir()
-    monkeypatch.setattr(Path, "open", deny)
-    monkeypatch.setattr(tempfile, "TemporaryFile", deny)
-    for flag, value in [("--output", "a.png"), ("--output", "d/b.png"), ("--checkpoint-dir", "d")]:
-        assert refused(flag, value).endswith(f": error: argument {flag}: {value}: Permission denied")
+@pytest.mark.parametrize("flags, line", [
+    (["--data-dir", "nowhere"], "nowhere: No such file or directory"),
+    (["--data-dir", "file"], "file: Not a directory"),
+    (["--checkpoint-dir", "file"], "file: File exists"),
+    (["--checkpoint-dir", "file/below"], "file/below: Not a directory"),
+    (["--log-dir", "file"], "file: file is not a directory"),
+    (["--log-dir", "file/below"], "file/below: file is not a directory"),
+])
+@only_encoder
+def test_a_file_is_no_directory(flags, line, refused, tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    assert refused(*flags) == line
 
 
-@pytest.mark.parametrize("script", [autoencoder_recon], indirect=True)
-def test_pictures(run, refused, tmp_path):
+@only_encoder
+def test_validation_size(run, refused, tmp_path):
+    """If 5,500 of 5,600 images are for validation, a batch of 100 can be filled, but not one of 101."""
+    assert "only 100 images to train on" in refused("--validation-size", 5500, "--batch-size", 101)
+    run("--validation-size", 5500, "--batch-size", 100, "--training-epochs", 1)
+    assert "none is left to train on" in refused("--validation-size", 5600)
+
+
+@pytest.fixture
+def public_directory(small_data, monkeypatch):
+    """A working directory that everybody may use, with a copy of the small data. tmp_path is root's alone."""
+    with tempfile.TemporaryDirectory() as directory:
+        monkeypatch.chdir(directory)
+        shutil.copytree(small_data, "data")
+        os.chmod(directory, 0o777)
+        os.chmod("data", 0o755)
+        yield Path(directory)
+
+
+@contextlib.contextmanager
+def without_root_privilege():
+    """Root may read and write everything, so be somebody else for a while. os.access() asks for the real user."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.setresuid(65534, 65534, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+
+
+@pytest.mark.parametrize("name, mode, flags, line", [
+    ("read_only/", 0o555, ["--output=read_only/a.png"], "argument --output: no permission to write .*/read_only/a.png"),
+    ("closed/", 0o000, ["--output=closed/a.png"], "argument --output: no permission to write .*/closed/a.png"),
+    ("old.png", 0o444, ["--output=old.png"], "argument --output: no permission to write .*/old.png"),
+    ("read_only/", 0o555, ["--checkpoint-dir=read_only/c"], "^read_only/c: Permission denied"),
+    ("c/checkpoint", 0o000, ["--checkpoint-dir=c"], "^c/checkpoint: Permission denied"),
+    ("read_only/", 0o555, ["--log-dir=read_only/log"], "^read_only/log: .*Permission denied"),
+    ("closed/", 0o000, ["--data-dir=closed"], "^closed: Permission denied"),
+    ("data/t10k-labels-idx1-ubyte", 0o000, [], "^data/t10k-labels-idx1-ubyte: Permission denied"),
+])
+@only_encoder
+def test_no_permission(name, mode, flags, line, refused, public_directory):
+    path = public_directory / name
+    path.parent.mkdir(exist_ok=True)
+    if name.endswith("/"):
+        path.mkdir()
+    else:
+        path.touch()
+    path.chmod(mode)
+    with without_root_privilege():
+        said = refused("--data-dir=data", *flags)
+    assert re.search(line + "$", said), said
+
+
+@only_recon
+def test_the_picture(run, refused, tmp_path):
     """A refused run leaves an old picture alone. The ending decides the format. 100 examples of 60 are 60."""
     (tmp_path / "a.SVG").write_bytes(b"old")
-    for value in ("0", "101"):
-        assert f"--examples-to-show: {value} is not from 1 to 100" in refused("--examples-to-show", value)
     refused("--output", "a.SVG", "--data-dir", "nowhere")
+    assert "--examples-to-show: 101 is not from 1 to 100" in refused("--examples-to-show", 101)
     run("--training-epochs", 0, "--examples-to-show", 100, "--output", "a.SVG")
     assert (tmp_path / "a.SVG").read_bytes().startswith(b"<?xml")
 
 
-@pytest.mark.parametrize("script", [encoder_2d], indirect=True)
-def test_home_directory_and_log_with_brackets(run, small_data, tmp_path, monkeypatch):
-    """A shell leaves the ~ of --output=~/a.png to the script."""
+def test_the_picture_does_not_depend_on_matplotlib_settings(script, run, tmp_path):
+    """With these settings of the user, the digits would be upside down, or white on white."""
+    run("--training-epochs", 0)
+    expected = (tmp_path / f"{script.__name__}.png").read_bytes()
+    (tmp_path / "matplotlibrc").write_text("image.origin: lower\nimage.cmap: gray\n", "utf-8")
+    for settings in (tmp_path / "matplotlibrc", "dark_background"):
+        with plt.style.context(settings):
+            before = matplotlib.rcParams.copy()
+            run("--training-epochs", 0, "--output", "a.png")
+            assert matplotlib.rcParams == before
+        assert (tmp_path / "a.png").read_bytes() == expected, settings
+
+
+@only_encoder
+def test_paths_in_the_home_directory(run, small_data, tmp_path, monkeypatch):
+    """A shell leaves the ~ of --output=~/a.png to the script. Nothing is written elsewhere."""
     home = tmp_path / "home"
     monkeypatch.setenv("HOME", str(home))
     home.mkdir()
     (home / "data").symlink_to(small_data)
-    run("--training-epochs", 1, "--data-dir=~/data", "--log-dir=~/log[1]", "--output=~/a.png")
-    run("--training-epochs", 0, "--checkpoint-dir=~/c", "--output=~/a.png")
+    run("--training-epochs", 1, "--data-dir=~/data", "--log-dir=~/log[1]", "--output=~/a.png", "--checkpoint-dir=~/c")
     assert {path.name for path in home.iterdir()} == {"data", "c", "log[1]", "a.png"}
     assert list(tmp_path.iterdir()) == [home]
     assert read_log(home / "log[1]")[0].keys() == {("cost", 1), ("validation_cost", 1)}
@@ -92,49 +162,66 @@ def process_state():
     """Return what an importing program would find changed, if a run left something behind."""
     logs = [path for path in map(Path.resolve, Path("/proc/self/fd").glob("*")) if "tfevents" in path.name]
     return {"threads": threading.enumerate(), "hooks": (threading.excepthook, sys.excepthook), "open logs": logs,
-            "figures": plt.get_fignums(), "level": tf.get_logger().level, "gc": gc.isenabled()}
+            "figures": plt.get_fignums(), "level": tf.get_logger().level}
 
 
 def test_nothing_is_left_behind_in_the_process(script, run):
-    frozen = gc.get_freeze_count()  # It falls when a frozen object is no longer needed.
     before, flags = process_state(), ["--batch-size", 600, "--checkpoint-dir", "c", "--log-dir", "log"]
+    assert before["level"] <= tf.logging.WARN
     run(*flags, "--training-epochs", 1)
     assert process_state() == before
     with pytest.raises(script.RunError):
         run(*flags, "--training-epochs", 3, "--learning-rate", "1e38")
-    assert process_state() == before and before["level"] <= tf.logging.WARN and gc.get_freeze_count() <= frozen
+    assert process_state() == before
 
 
-@pytest.mark.parametrize("error, status, line", [
-    (input_data.DataError("d: no such directory"), 2, "error: d: no such directory"),
-    (KeyboardInterrupt(), 130, "interrupted.*"),
-    (ValueError("a mistake"), None, None),
-    (FileNotFoundError(2, "No such file or directory", "font"), None, None),
-])
-def test_errors_of_a_script_that_is_run(error, status, line, script, small_data, monkeypatch, capsys, tmp_path):
-    """What a user can mend has a line and a status. A mistake in reading or drawing keeps its traceback."""
+def run_as_main(script, small_data, monkeypatch):
+    """Run the script's file as python does. The tests' process keeps its log level and its collector's count."""
+    monkeypatch.setattr(sys, "argv", [script.__file__, "--data-dir", str(small_data), "--training-epochs", "0"])
+    monkeypatch.setattr(tf.logging, "set_verbosity", lambda level: None)
+    monkeypatch.setattr("gc.freeze", lambda: None)
+    runpy.run_path(script.__file__, run_name="__main__")
+
+
+def fail_with(error):
     def fail(*args, **kwargs):
         raise error
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", [script.__file__, "--data-dir", str(small_data), "--training-epochs", "0"])
-    monkeypatch.setattr(tf.logging, "set_verbosity", lambda level: None)  # The tests' process keeps its own,
-    monkeypatch.setattr(gc, "freeze", lambda: None)  # and its own count.
-    drawing = "subplots" if script is autoencoder_recon else "scatter"
-    for module, name in [(input_data, "read_data_sets"), (plt, drawing)]:
-        with monkeypatch.context() as patch, pytest.raises(SystemExit if status else type(error)) as info:
-            patch.setattr(sys, "stdout", io.StringIO())  # The script closes it after an error.
-            patch.setattr(module, name, fail)
-            runpy.run_path(script.__file__, run_name="__main__")
-        if status:
-            assert info.value.code == status
-            assert re.fullmatch(f"{script.__name__}.py: {line}\n", capsys.readouterr().err)
+    return fail
+
+
+def test_bad_data_end_a_script_with_one_line(script, run, small_data, monkeypatch):
+    monkeypatch.setattr(input_data, "read_data_sets", fail_with(input_data.DataError("d: no such file")))
+    with pytest.raises(SystemExit) as info:
+        run_as_main(script, small_data, monkeypatch)
+    # For a text, sys.exit() prints it on stderr, and the status is 1.
+    assert info.value.code == f"{script.__name__}.py: error: d: no such file"
+
+
+def test_ctrl_c_ends_a_script_with_one_line(script, run, small_data, monkeypatch, capsys):
+    monkeypatch.setattr(input_data, "read_data_sets", fail_with(KeyboardInterrupt()))
+    with pytest.raises(SystemExit) as info:
+        run_as_main(script, small_data, monkeypatch)
+    assert info.value.code == 130 and capsys.readouterr().err == f"{script.__name__}.py: interrupted\n"
+
+
+@pytest.mark.parametrize("error", [ValueError("a mistake"), IndexError("a mistake"),
+                                   FileNotFoundError(2, "No such file or directory", "font")])
+def test_a_mistake_in_the_script_keeps_its_traceback(error, script, run, small_data, monkeypatch):
+    monkeypatch.setattr(plt, "subplots" if script is autoencoder_recon else "scatter", fail_with(error))
+    with pytest.raises(type(error)) as info:
+        run_as_main(script, small_data, monkeypatch)
+    assert info.value is error
 
 
 def test_both_scripts_have_the_same_text():
-    """What trains in main() is the same, and all that follows the drawing."""
+    """In build_network the initial values, the cost and the optimizer; in main() the training; and all that follows."""
     texts = [inspect.getsource(script) for script in SCRIPTS]
-    for beginning, end in [("\n    args = ", '"Test MSE:'), ("\n        with one_line_errors(args.output):", None)]:
-        parts = [text.partition(beginning)[2] for text in texts]
-        parts = [part.partition(end)[0] if end else part for part in parts]
-        assert parts[0] == parts[1] and len(parts[0].splitlines()) > 20
     assert all("\n# From here on" in text for text in texts)
+    # What stands between these beginnings and ends, without what differs in it.
+    for beginning, end, different in [
+            ("    elif initializer == ", "    # A name scope", r" Here, the\n.*too\."),
+            ('    with tf.name_scope("encoder")', "\ndef draw", ""),
+            ("    add_common_flags(parser)\n", '        print("Test MSE', ""),
+            ('    print(f"Saved', None, "")]:
+        parts = [re.sub(different, "", text[text.index(beginning):end and text.index(end)]) for text in texts]
+        assert parts[0] == parts[1] and len(parts[0].splitlines()) > 8

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 from helpers import SCRIPTS, read_log, tensors
-from numpy_network import forward
+from numpy_network import codes_and_reconstructions
 
 import autoencoder_recon
 import encoder_2d
@@ -17,18 +17,10 @@ SEED, EPOCHS, BATCH_SIZE, EXAMPLES = 5, 4, 70, 7
 STEPS = 600 // BATCH_SIZE  # in an epoch
 
 
-class CountingStdout(io.StringIO):
-    """A stdout that counts how often it is flushed."""
-    flushes = 0
-
-    def flush(self):
-        self.flushes += 1
-
-
 @pytest.fixture(scope="module", params=SCRIPTS, ids=lambda script: script.__name__)
 def finished_run(request, small_data, tmp_path_factory):
-    """A run of four epochs in two parts: its script, directory, stdout, last figure and saved tensors."""
-    script, directory, stdout, figures = request.param, tmp_path_factory.mktemp("run"), CountingStdout(), []
+    """Two epochs, and then the same run resumed for two more: its script, directory, stdout, figure and tensors."""
+    script, directory, stdout, figures = request.param, tmp_path_factory.mktemp("run"), io.StringIO(), []
     flags = ["--data-dir", small_data, "--seed", SEED, "--batch-size", BATCH_SIZE, "--learning-rate", 0.02,
              "--display-step", 3, "--checkpoint-dir", directory / "c", "--output", directory / "a.png"]
     if script is autoencoder_recon:
@@ -38,17 +30,19 @@ def finished_run(request, small_data, tmp_path_factory):
         for epochs in (2, EPOCHS):
             more = ["--training-epochs", epochs, "--log-dir", directory / f"log{epochs}"]
             script.main(list(map(str, flags + more)))
-    return SimpleNamespace(script=script, directory=directory, stdout=stdout, figure=figures[-1],
-                           checkpoint=tensors(directory / "c"))
+    return SimpleNamespace(script=script, directory=directory, lines=stdout.getvalue().splitlines(),
+                           figure=figures[-1], checkpoint=tensors(directory / "c"))
 
 
 @pytest.fixture(scope="module")
 def arrays(small_data):
     """The sets of images and the test labels, read by NumPy alone."""
-    train, test, labels = (np.frombuffer((small_data / name).read_bytes()[offset:], np.uint8) for name, offset in [
-        ("train-images-idx3-ubyte", 16), ("t10k-images-idx3-ubyte", 16), ("t10k-labels-idx1-ubyte", 8)])
-    train, test = (pixels.reshape(-1, 784) * np.float32(1 / 255) for pixels in (train, test))
-    return SimpleNamespace(train=train[5000:], validation=train[:5000], test=test, labels=labels)
+    def read(name, header):
+        return np.frombuffer((small_data / name).read_bytes()[header:], np.uint8)
+    train = read("train-images-idx3-ubyte", 16).reshape(-1, 784) * np.float32(1 / 255)
+    test = read("t10k-images-idx3-ubyte", 16).reshape(-1, 784) * np.float32(1 / 255)
+    return SimpleNamespace(train=train[5000:], validation=train[:5000], test=test,
+                           labels=read("t10k-labels-idx1-ubyte", 8))
 
 
 @pytest.fixture(scope="module")
@@ -73,42 +67,46 @@ def reference(finished_run, arrays):
     return SimpleNamespace(costs=costs, validation_costs=validation_costs, weights=weights, test_cost=test_cost)
 
 
-def test_lines(finished_run, reference):
-    """The digits are those of the article's formula. One epoch of three is printed. Each line is flushed."""
-    lines = finished_run.stdout.getvalue().splitlines()
+def test_the_lines_are_those_of_a_plain_loop(finished_run, reference):
+    """The digits of the costs are those of the article's formula. Of three epochs, one is printed."""
     saved = f"Saved {finished_run.directory / 'a.png'}"
-    assert lines[:2] == [f"Epoch: 0001 cost= {reference.costs[0]:.9f}", "Optimization Finished!"] and lines[3] == saved
-    assert lines[4:] == [f"Epoch: 0004 cost= {reference.costs[3]:.9f}", "Optimization Finished!",
-                         f"Test MSE: {reference.test_cost:.6f}", saved]
-    assert finished_run.stdout.flushes == len(lines)
+    first, resumed = finished_run.lines[:4], finished_run.lines[4:]
+    assert first[:2] == [f"Epoch: 0001 cost= {reference.costs[0]:.9f}", "Optimization Finished!"]
+    assert first[2].startswith("Test MSE: ") and first[3] == saved
+    assert resumed == [f"Epoch: 0004 cost= {reference.costs[3]:.9f}", "Optimization Finished!",
+                       f"Test MSE: {reference.test_cost:.6f}", saved]
 
 
-def test_weights(finished_run, reference):
-    """They have the bits of the article's formula. Checkpoints and the log do not change them."""
+def test_the_weights_are_those_of_a_plain_loop(finished_run, reference):
+    """They have the bits of the article's formula. Checkpoints, the log and resuming do not change them."""
     for name, value in reference.weights.items():
         np.testing.assert_array_equal(finished_run.checkpoint[name], value, err_msg=name)
-    assert "/" not in (finished_run.directory / "c" / "checkpoint").read_text("utf-8")  # So "c" can be moved.
 
 
-def test_log(finished_run, reference):
-    """It holds the costs of every epoch, displayed or not. It tells TensorBoard where each part begins."""
-    logs = [read_log(finished_run.directory / f"log{epochs}") for epochs in (2, EPOCHS)]
-    values, (first, last) = logs[0][0] | logs[1][0], (log[0].keys() for log in logs)
-    assert {epoch for _, epoch in first} == {1, 2} and {epoch for _, epoch in last} == {3, 4}
-    for tag, costs in [("cost", reference.costs), ("validation_cost", reference.validation_costs)]:
-        assert [values[tag, epoch] for epoch in (1, 2, 3, 4)] == pytest.approx(costs, abs=1e-8)
-    assert [starts for _, starts, _ in logs] == [[1], [3]]
-    for _, _, nodes in logs:  # TensorBoard draws X, encoder, decoder, cost and training as connected boxes.
-        assert {box for box, _ in nodes} == {
-            "X", "weights", "biases", "encoder", "decoder", "cost", "training", "init", "save"}
-        assert {box for box, op in nodes if op == "MatMul"} == {"encoder", "decoder", "training"}
+def test_the_log_has_the_costs_of_every_epoch(finished_run, reference):
+    """It has those of epochs that are not printed, too, and tells TensorBoard where each part of the run begins."""
+    for epochs, part in [(2, (1, 2)), (EPOCHS, (3, 4))]:
+        values, starts, _ = read_log(finished_run.directory / f"log{epochs}")
+        assert starts == [part[0]]
+        expected = {("cost", epoch): reference.costs[epoch - 1] for epoch in part}
+        expected |= {("validation_cost", epoch): reference.validation_costs[epoch - 1] for epoch in part}
+        assert values == pytest.approx(expected, abs=1e-8)
+
+
+def test_the_logged_graph_has_the_articles_parts(finished_run):
+    """TensorBoard draws X, encoder, decoder, cost and training as connected boxes."""
+    _, _, nodes = read_log(finished_run.directory / "log2")
+    assert {box for box, _ in nodes} == {
+        "X", "weights", "biases", "encoder", "decoder", "cost", "training", "init", "save"}
+    assert {box for box, op in nodes if op == "MatMul"} == {"encoder", "decoder", "training"}
 
 
 @pytest.mark.parametrize("finished_run", [autoencoder_recon], indirect=True)
 def test_picture_of_reconstructions(finished_run, arrays):
     """The first test digits are above what NumPy makes of them with the saved weights, all on one scale."""
     axes = np.reshape(finished_run.figure.axes, (2, EXAMPLES))
-    for row, images in zip(axes, [arrays.test, forward(autoencoder_recon, finished_run.checkpoint, arrays.test)[-1]]):
+    _, reconstructions = codes_and_reconstructions(autoencoder_recon, finished_run.checkpoint, arrays.test)
+    for row, images in [(axes[0], arrays.test), (axes[1], reconstructions)]:
         for ax, expected in zip(row, images):
             (image,) = ax.images
             np.testing.assert_allclose(image.get_array(), np.reshape(expected, (28, 28)), atol=1e-4)
@@ -122,9 +120,9 @@ def test_picture_of_codes(finished_run, arrays):
     """Each test digit is where NumPy's encoder puts it with the saved weights, in the colour of its label."""
     ax, bar = finished_run.figure.axes
     (points,) = ax.collections
-    activations = forward(encoder_2d, finished_run.checkpoint, arrays.test)
-    codes = activations[len(activations) // 2]
+    codes, _ = codes_and_reconstructions(encoder_2d, finished_run.checkpoint, arrays.test)
     np.testing.assert_allclose(points.get_offsets(), codes, rtol=1e-3, atol=1e-3)
+    assert ax.get_xlabel() == "first number of the code" and ax.get_ylabel() == "second number of the code"
     finished_run.figure.canvas.draw()
     np.testing.assert_allclose(points.get_facecolors(), plt.get_cmap("tab10")(arrays.labels))
     assert [int(text.get_text()) for text in ax.texts] == sorted(set(arrays.labels))
@@ -155,8 +153,9 @@ def test_nothing_is_cut_off_or_covered(n, mnist):
 def test_digits_are_written_in_their_clusters():
     """The digit 1 is between the two clusters of the digit 0. Most points of the digit 2 are among more of the 3."""
     rng = np.random.default_rng(0)
+    # Each is a digit, the x and y of its middle, and its number of points.
     clusters = [(0, -20, 0, 150), (1, 0, 0, 200), (0, 20, 0, 150), (3, 0, 30, 900), (2, 0, 30, 300), (2, 20, 30, 60)]
-    clusters += [(digit, 10 * digit, -30, 100) for digit in range(4, 10)]  # digit, x and y of the middle, points
+    clusters += [(digit, 10 * digit, -30, 100) for digit in range(4, 10)]
     codes = np.concatenate([(x, y) + rng.uniform(-1.5, 1.5, (n, 2)) for _, x, y, n in clusters])
     labels = np.concatenate([np.full(n, digit) for digit, _, _, n in clusters])
     encoder_2d.draw(codes, labels)
