@@ -10,31 +10,31 @@ import re
 import sys
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before the import: hides most of its log
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # hides most of TensorFlow's log
 import tensorflow.compat.v1 as tf  # TensorFlow 1, which TensorFlow 2 still contains
 import numpy as np
 import matplotlib.pyplot as plt
 from mnist_data import input_data
 
-script = Path(__file__)  # its name is also that of the picture and the checkpoints
+script = Path(__file__)  # the picture and the checkpoints are named after it
 
-# Training. Each value is the default of a flag: main() uses the flag (args.batch_size).
+# Training. These are the defaults of flags: main() must use the flag, such as args.batch_size.
 learning_rate = 0.01  # step size of the optimizer
 training_epochs = 10
 batch_size = 256  # images in a training step
-display_step = 1  # the cost is printed every display_step epochs
+display_step = 1  # print the cost of the last batch every display_step epochs
 examples_to_show = 10  # test images in the picture
 
-# Sizes of the layers.
+# Sizes of the encoder's layers. The decoder has them in reverse.
 n_input = 784  # pixels of an image, 28 x 28
 n_hidden_1 = 256  # units of the first encoder layer
-n_hidden_2 = 128  # units of the last encoder layer; its output is the code, the compressed image
+n_hidden_2 = 128  # units of the second encoder layer; its output is the code of the image
 
 
 def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
-    """Add the article's network to the default graph. Call it in `with tf.Graph().as_default():`.
+    """Describe the article's network in a graph. Call it in `with tf.Graph().as_default():`.
 
-    Elsewhere it fails, because TensorFlow 2 then computes at once instead of building a graph.
+    Nothing is computed before sess.run(). Without a graph, TensorFlow 2 fails: it computes at once.
     learning_rate: above 0. seed: 0 to 2**31 - 2 (TensorFlow takes it modulo 2**31 - 1).
     initializer: "normal", the article's, or "xavier": larger layers get smaller weights.
     Raises ValueError for another initializer.
@@ -49,7 +49,7 @@ def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
         initial_weight, initial_bias = tf.random_normal, tf.random_normal
     elif initializer == "xavier":
         # Xavier Glorot's rule: uniform within ±sqrt(6 / (inputs + units)). For sigmoid units, the
-        # Theano tutorials advise 4 times this limit, which is 4**2 times the variance.
+        # Theano tutorials advise 4 times this limit. The variance then is 4**2 times as large.
         initial_weight = tf.variance_scaling_initializer(
             scale=4**2, mode="fan_avg", distribution="uniform")
         initial_bias = tf.zeros
@@ -57,7 +57,7 @@ def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
         raise ValueError(f"initializer is {initializer!r}, not 'normal' or 'xavier'")
 
     # A name scope is a box in TensorBoard's picture of the graph. Its name is also a part of its
-    # variables' names (weights/encoder_h1): with other names, no saved model can be restored.
+    # variables' names (weights/encoder_h1). If you change a name, models saved before do not fit.
     with tf.name_scope("weights"):
         weights = {  # a row for each input of a layer, a column for each of its units
             "encoder_h1": tf.Variable(initial_weight([n_input, n_hidden_1]), name="encoder_h1"),
@@ -79,7 +79,7 @@ def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
         layer_2 = sigmoid(tf.add(tf.matmul(layer_1, weights["encoder_h2"]), biases["encoder_b2"]))
         return layer_2
 
-    def decoder(x):  # from a code to an image: the sizes of the encoder in reverse
+    def decoder(x):  # from a code to an image: layer 1 takes the code
         layer_1 = sigmoid(tf.add(tf.matmul(x, weights["decoder_h1"]), biases["decoder_b1"]))
         layer_2 = sigmoid(tf.add(tf.matmul(layer_1, weights["decoder_h2"]), biases["decoder_b2"]))
         return layer_2
@@ -126,12 +126,12 @@ def main(argv=None):
     check_paths(parser, args)
     mnist = input_data.read_data_sets(
         args.data_dir, one_hot=False, validation_size=args.validation_size, seed=args.seed)
-    # Batches in an epoch. Images that do not fill another batch come first in the next epoch.
+    # Batches in an epoch: 214 of 256 images. The next epoch begins with the 216 images left over.
     total_batch = int(mnist.train.num_examples / args.batch_size)
     if total_batch == 0:
         parser.error(f"argument --batch-size: only {mnist.train.num_examples} images to train on")
 
-    # TensorFlow 2 computes at once. In a graph, as in TensorFlow 1, only sess.run() computes.
+    # A graph only describes what to compute. sess.run() computes it, as in TensorFlow 1.
     with tf.Graph().as_default(), tf.Session() as sess:
         X, encoder_op, y_pred, cost, optimizer = build_network(
             args.learning_rate, args.seed, args.init)
@@ -151,12 +151,12 @@ def main(argv=None):
         for epoch in range(first_epoch, args.training_epochs):
             for i in range(total_batch):
                 batch_xs, batch_ys = mnist.train.next_batch(args.batch_size)
-                # A training step. c is the cost of this batch before the step changes the weights.
+                # One training step. c is the cost of this batch, before the weights change.
                 _, c = sess.run([optimizer, cost], feed_dict={X: batch_xs})
             if epoch % args.display_step == 0:
                 print("Epoch:", "%04d" % (epoch + 1), "cost=", "{:.9f}".format(c), flush=True)
 
-            # c does not show what the last step did. If it has ruined the network, stop here:
+            # c does not show what the last step did. If that step has ruined the network, stop:
             # only one checkpoint is kept, and the ruined network must not replace it.
             if not np.isfinite(sess.run(cost, feed_dict={X: batch_xs})):
                 raise RunError(f"the cost is not finite after epoch {epoch + 1}: "
@@ -223,10 +223,10 @@ def add_common_flags(parser):
         help="directory of the four MNIST files (default: %(default)s)")
     add("--validation-size", type=number(int, 1), default=5000,
         help="training images, the first ones, kept for validation (default: %(default)s)")
-    add("--learning-rate", type=number(float, 1e-30, 1e38), default=learning_rate,  # in float32
+    add("--learning-rate", type=number(float, 1e-30, 1e38), default=learning_rate,
         help="step size of the optimizer (default: %(default)s)")
     add("--training-epochs", type=number(int, 0), default=training_epochs,
-        help="epochs, counted from the first run if a run is resumed (default: %(default)s)")
+        help="total of epochs, with those before the run was resumed (default: %(default)s)")
     add("--batch-size", type=number(int, 1), default=batch_size,
         help="images in a training step (default: %(default)s)")
     add("--display-step", type=number(int, 1), default=display_step,
@@ -238,7 +238,8 @@ def add_common_flags(parser):
     add("--output", metavar="FILE", type=path, default=Path(f"{script.stem}.png"),
         help="the picture; its ending decides the format (default: %(default)s)")
     add("--checkpoint-dir", metavar="DIR", type=path,
-        help="save the model there and resume from it; only --training-epochs should change then")
+        help="save the model there, or resume the run that has saved one there; give it the same "
+             "flags as before, but --training-epochs may be larger")
     add("--log-dir", metavar="DIR", type=path, help="write a log there, for TensorBoard")
 
 
@@ -270,13 +271,13 @@ def restore_checkpoint(saver, sess, directory):
     state_file = directory / "checkpoint"  # in it, Saver writes the name of the last checkpoint
     with one_line_errors(state_file):
         if state_file.exists():
-            state_file.open().close()  # raises if not permitted: latest_checkpoint() does not
+            state_file.open().close()  # latest_checkpoint() would hide a missing permission
     try:
         last = tf.train.latest_checkpoint(directory)
     except ValueError:  # the file is empty or is not text
         last = None
     if not last:
-        # Files of epochs from 1 on belong to a trained model. A new run must not replace it.
+        # A new run must not replace a trained model, which has files of epochs from 1 on.
         files = sorted(directory.glob(f"{script.stem}-[1-9]*"))
         if files:
             raise RunError(f"{state_file}: missing, or it names no whole checkpoint; "
@@ -309,9 +310,9 @@ def open_log(directory, graph, first_epoch):
     """Return a FileWriter that has written the graph in `directory`. Raises RunError."""
     with one_line_errors(directory):
         # Without session=, FileWriter writes in a thread, and its errors come late or not at all.
-        # With it, FileWriter adds operations to the session's graph, which is therefore a new one.
+        # With it, FileWriter adds operations to the session's graph. So it gets an empty one.
         log = tf.summary.FileWriter(directory, graph, session=tf.Session(graph=tf.Graph()))
-        # TensorBoard then drops what was logged from this epoch on before the run was resumed.
+        # If this epoch or later ones were logged before, TensorBoard then hides those entries.
         log.add_session_log(tf.SessionLog(status=tf.SessionLog.START), first_epoch + 1)
         log.flush()
     return log
@@ -326,8 +327,8 @@ def log_costs(log, epoch, **costs):
 
 
 if __name__ == "__main__":
-    # The garbage collector then skips the many objects of the imports, also at the end of the
-    # program: --training-epochs 0 takes 3.4 seconds instead of 3.9.
+    # This hides the many objects of the imports from the garbage collector, which ends the program
+    # sooner: with --training-epochs 0, after 3.4 seconds instead of 3.9.
     gc.freeze()
     tf.logging.set_verbosity(tf.logging.FATAL)  # hides the warnings of TensorFlow's Python part
     try:

@@ -23,7 +23,7 @@ class DataError(ValueError):
 class DataSet:
     """Images with their labels, given out in batches.
 
-    images: float32 (n, 784), pixels in [0, 1]; made from the smaller bytes when first used.
+    images: float32 (n, 784), pixels in [0, 1]; made at first use, since bytes need less memory.
     labels: uint8 (n,), or float32 (n, 10) if they are one-hot. num_examples: n.
     """
 
@@ -42,8 +42,8 @@ class DataSet:
     def next_batch(self, batch_size):
         """Return the next `batch_size` images and their labels. batch_size: at least 1.
 
-        The batches are cut from an endless series of permutations of the set, which follow each
-        other without a gap. Permutation k depends on the size of the set, the seed and k alone.
+        A batch may have the last examples of one permutation of the set and the first of the next.
+        Permutation k depends on the size of the set, the seed and k alone.
         """
         parts, missing = [], batch_size
         while missing > 0:
@@ -61,7 +61,7 @@ class DataSet:
         self._position += num_examples
 
 
-@functools.lru_cache(maxsize=2)  # a batch may need the end of one permutation and the next one
+@functools.lru_cache(maxsize=1)  # many batches come from one permutation
 def permutation(n, seed, k):
     """Return permutation k of the numbers from 0 to n - 1. It depends on n, seed and k alone."""
     # Only for RandomState, NumPy promises the same permutations in all its versions.
@@ -106,7 +106,7 @@ def read_idx(path, *shape):
     try:
         with open(path, "rb") as f:
             contents = f.read()
-        if contents.startswith(GZIP):  # not by the name: browsers may unpack a file and keep .gz
+        if contents.startswith(GZIP):  # the name may be wrong: a browser unpacks, but keeps .gz
             contents = gzip.decompress(contents)
     except (EOFError, zlib.error, gzip.BadGzipFile) as err:
         raise DataError(f"{path}: not a whole gzip file: {err}") from err
