@@ -38,13 +38,17 @@ def small_data(tmp_path_factory):
         for name, header, size in [("images-idx3-ubyte", 16, 784), ("labels-idx1-ubyte", 8, 1)]:
             with gzip.open(ROOT / "mnist_data" / f"{prefix}-{name}.gz") as f:
                 contents = f.read(header + n * size)
-            (path / f"{prefix}-{name}").write_bytes(contents[:4] + n.to_bytes(4, "big") + contents[8:])
+            count = n.to_bytes(4, "big")  # the bytes 4 to 7 of the header
+            (path / f"{prefix}-{name}").write_bytes(contents[:4] + count + contents[8:])
     return path
 
 
 @pytest.fixture
 def run(script, small_data, tmp_path, monkeypatch, capsys):
-    """A function that runs the script's main() with flags on the small data, and returns its stdout and stderr."""
+    """A function that runs the script's main() with flags on the small data, and returns its stdout and stderr.
+
+    It runs in tmp_path. A --data-dir among the flags counts, since it comes after that of the small data.
+    """
     monkeypatch.chdir(tmp_path)
 
     def run_main(*flags):
@@ -56,10 +60,9 @@ def run(script, small_data, tmp_path, monkeypatch, capsys):
 
 @pytest.fixture
 def refused(run, script, capsys):
-    """A function that runs main() with flags that it must refuse without a trace, and returns the line it says.
+    """A function that runs main() with flags that it must refuse, and returns the line that it says.
 
-    For a bad flag, this is the last line of argparse's usage error. For bad data or a bad checkpoint, it is the message
-    of the exception, for which a script that is run has the status 1.
+    The line is the last of a usage error, or the message of an exception. The run must print and change nothing.
     """
     def expect_refusal(*flags):
         before = snapshot(Path.cwd())

@@ -14,6 +14,9 @@ import tensorflow.compat.v1 as tf
 
 ROOT = Path(autoencoder_recon.__file__).resolve().parent
 SCRIPTS = [autoencoder_recon, encoder_2d]
+# What is the same text in both scripts is tested with one of them.
+only_recon = pytest.mark.parametrize("script", [autoencoder_recon], indirect=True)
+only_encoder = pytest.mark.parametrize("script", [encoder_2d], indirect=True)
 
 
 def start(script, *flags, cwd, **kwargs):
@@ -30,7 +33,7 @@ def without_tensorflow_lines(err):
 
 @contextlib.contextmanager
 def file_size_limit(size):
-    """Limit the size of each file that this process writes. A full disk is much like it."""
+    """Limit the size, in bytes, of each file that this process writes. A full disk is much like it."""
     resource = pytest.importorskip("resource")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))

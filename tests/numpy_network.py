@@ -15,9 +15,9 @@ class Layer(NamedTuple):
 
 def layers(script):
     """Return the layers from X to y_pred, with the sizes that stand at the top of the script."""
-    sizes = [script.n_input]
-    while hasattr(script, f"n_hidden_{len(sizes)}"):
-        sizes.append(getattr(script, f"n_hidden_{len(sizes)}"))
+    sizes = [script.n_input, script.n_hidden_1, script.n_hidden_2]
+    if script.__name__ == "encoder_2d":
+        sizes += [script.n_hidden_3, script.n_hidden_4]
     result = []
     for part, units in [("encoder", sizes), ("decoder", sizes[::-1])]:
         for k in range(1, len(sizes)):
@@ -53,13 +53,3 @@ def gradients(script, values, x):
         result[layer.biases] = d.sum(axis=0)
         d = d @ values[layer.weights].T
     return result
-
-
-def adam(values, moments, step, gradient, learning_rate):
-    """Change values and moments by one step of Adam (Kingma & Ba 2015, the form before section 2.1)."""
-    rate = learning_rate * np.sqrt(1 - 0.999**step) / (1 - 0.9**step)
-    for name, g in gradient.items():
-        m, v = moments[name]
-        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
-        moments[name] = m, v
-        values[name] = values[name] - rate * m / (np.sqrt(v) + 1e-8)

@@ -6,14 +6,19 @@ import signal
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from helpers import SCRIPTS, assert_same_model, costs, file_size_limit, read_log, snapshot, start
-from helpers import without_tensorflow_lines as without_theirs
+from helpers import (
+    assert_same_model,
+    costs,
+    file_size_limit,
+    only_encoder,
+    only_recon,
+    snapshot,
+    start,
+    without_tensorflow_lines,
+)
 
 import autoencoder_recon
 import encoder_2d
-
-only_recon = pytest.mark.parametrize("script", [autoencoder_recon], indirect=True)
-only_encoder = pytest.mark.parametrize("script", [encoder_2d], indirect=True)
 
 
 def test_a_resumed_run_ends_like_an_unbroken_one(script, run):
@@ -71,7 +76,7 @@ def test_a_directory_whose_name_is_a_pattern_is_refused(run, refused):
         assert f"error: argument --checkpoint-dir: {name}: " in refused("--checkpoint-dir", name)
 
 
-# The file that is damaged, what is made of its bytes (None: it is removed), and what the line must say.
+# The file that is damaged, what is made of its bytes (None: it is removed), and a pattern of the line.
 NOT_WHOLE = "bad/checkpoint: missing, or it names no whole checkpoint; but encoder_2d-1.data-.* is there"
 DAMAGE = {
     "no checkpoint file": ("checkpoint", None, NOT_WHOLE),
@@ -134,88 +139,80 @@ def test_a_checkpoint_of_another_script_is_refused(run, refused, monkeypatch):
 
 
 def test_a_divergence_keeps_the_last_checkpoint(script, run, tmp_path, capsys):
-    """A step of 1e38 makes the cost infinite or NaN. What was saved before stays, and training goes on from it."""
-    flags = ["--batch-size", 600, "--checkpoint-dir"]  # one step an epoch
-    run(*flags, "c", "--training-epochs", 1)
+    """A step of 1e38 makes the cost infinite or NaN, in an epoch whose cost is not printed."""
+    flags = ["--batch-size", 600, "--checkpoint-dir", "c", "--display-step", 5]  # one step an epoch
+    run(*flags, "--training-epochs", 1)
     before = snapshot(tmp_path / "c")
     with pytest.raises(script.RunError, match="^the cost is not finite after epoch 2: .*--learning-rate"):
-        run(*flags, "c", "--training-epochs", 3, "--learning-rate", "1e38", "--output", "diverged.png")
-    assert list(costs(capsys.readouterr().out)) == ["0002"]
+        run(*flags, "--training-epochs", 3, "--learning-rate", "1e38", "--output", "diverged.png")
+    assert capsys.readouterr().out == ""
     assert snapshot(tmp_path / "c") == before and not (tmp_path / "diverged.png").exists()
-    run(*flags, "c", "--training-epochs", 2)
-    run(*flags, "unbroken", "--training-epochs", 2)
-    assert_same_model("c", "unbroken")
+
+
+MODEL_TOO_LARGE = 100_000  # bytes; the files of a model have more
 
 
 @only_recon
-def test_a_full_disk_keeps_the_last_checkpoint(run, tmp_path, capsys):
-    """If the disk is full at the first save, no training begins."""
-    with file_size_limit(100_000), pytest.raises(autoencoder_recon.RunError, match="^new: .*File too large$"):
-        run("--checkpoint-dir", "new")
+def test_a_disk_that_is_full_at_the_first_save_is_noticed_before_the_training(run, capsys):
+    with file_size_limit(MODEL_TOO_LARGE), pytest.raises(autoencoder_recon.RunError, match="^c: .*File too large$"):
+        run("--checkpoint-dir", "c")
     assert capsys.readouterr().out == ""
-    unbroken = run("--training-epochs", 2).out
-    first = run("--training-epochs", 1, "--checkpoint-dir", "c").out
+
+
+@only_recon
+def test_a_disk_that_is_full_later_keeps_the_last_checkpoint(run, tmp_path):
+    run("--training-epochs", 1, "--checkpoint-dir", "c")
     before = snapshot(tmp_path / "c")
-    with file_size_limit(100_000), pytest.raises(autoencoder_recon.RunError, match="^c: .*File too large$"):
+    with file_size_limit(MODEL_TOO_LARGE), pytest.raises(autoencoder_recon.RunError, match="^c: .*File too large$"):
         run("--training-epochs", 3, "--checkpoint-dir", "c")
     assert before.items() <= snapshot(tmp_path / "c").items()
-    resumed = run("--training-epochs", 2, "--checkpoint-dir", "c").out
-    assert first.splitlines()[:1] + resumed.splitlines() == unbroken.splitlines()
+    assert "resumed from c/autoencoder_recon-1" in run("--training-epochs", 2, "--checkpoint-dir", "c").err
 
 
 @only_encoder
 def test_a_full_disk_for_the_log(run, tmp_path, capsys):
-    run("--training-epochs", 0, "--log-dir", "a")
-    size = next((tmp_path / "a").iterdir()).stat().st_size
-    for limit, epochs, printed in [(size + 50, 3, ["0001"]), (1000, 0, [])]:
-        with file_size_limit(limit), pytest.raises(encoder_2d.RunError, match="^b: .*File too large$"):
-            run("--training-epochs", epochs, "--log-dir", "b")
-        assert list(costs(capsys.readouterr().out)) == printed
+    """If there is no room for the graph, no training begins. If there is none for the costs, it ends."""
+    run("--training-epochs", 0, "--log-dir", "graph_only")
+    size_of_graph = next((tmp_path / "graph_only").iterdir()).stat().st_size
+    for limit, epochs_printed in [(size_of_graph // 2, []), (size_of_graph + 50, ["0001"])]:
+        with file_size_limit(limit), pytest.raises(encoder_2d.RunError, match="^log: .*File too large$"):
+            run("--training-epochs", 3, "--log-dir", "log")
+        assert list(costs(capsys.readouterr().out)) == epochs_printed
 
 
-def start_long_run(script, small_data, directory):
+def start_long_run(small_data, directory):
     """Start a run that makes two steps an epoch, so that it is in the middle of saving for much of its time."""
     return start(  # It could be deaf to Ctrl-C, if the tests run in the background of a shell.
-        script, "--data-dir", small_data, "--checkpoint-dir", "c", "--log-dir", "log", "--training-epochs", 3000,
-        cwd=directory, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
-
-
-def test_a_killed_run_loses_at_most_one_epoch(small_data, tmp_path, capsys):
-    """After kill -9, the run ends with the bits of one that was never killed. Both scripts run at once."""
-    directories = {script: tmp_path / script.__name__ for script in SCRIPTS}
-    for directory in directories.values():
-        directory.mkdir()
-    processes = {script: start_long_run(script, small_data, directories[script]) for script in SCRIPTS}
-    for script, process in processes.items():
-        out = "".join(process.stdout.readline() for _ in range(np.random.default_rng().integers(1, 20)))
-        process.kill()
-        out += process.stdout.read()
-        process.stderr.close()
-        assert process.wait() == -signal.SIGKILL
-        last = max(map(int, costs(out)))
-        killed, unbroken = directories[script] / "c", directories[script] / "unbroken"
-        lines = {}
-        for directory in (killed, unbroken):
-            script.main(["--data-dir", str(small_data), "--training-epochs", str(last + 2),
-                         "--checkpoint-dir", str(directory), "--output", str(tmp_path / "a.png")])
-            lines[directory], err = capsys.readouterr()
-            if directory == killed:  # The last epoch that was printed may not have been saved.
-                assert int(re.search(r", after epoch (\d+)$", err)[1]) >= last - 1
-        assert lines[unbroken].endswith(lines[killed]) and len(costs(lines[killed])) in (2, 3)
-        assert_same_model(killed, unbroken)
+        encoder_2d, "--data-dir", small_data, "--checkpoint-dir", "c", "--training-epochs", 3000, cwd=directory,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
 
 
 @only_encoder
-def test_after_ctrl_c_a_run_resumes(script, small_data, tmp_path, run):
-    """The run ends with one line and the status 130. Its lines came when they were printed."""
-    process = start_long_run(script, small_data, tmp_path)
+def test_a_killed_run_loses_at_most_one_epoch(run, small_data, tmp_path):
+    """After kill -9, the run ends with the bits of one that was never killed."""
+    process = start_long_run(small_data, tmp_path)
+    epochs_before_kill = np.random.default_rng().integers(1, 20)  # Another moment each time is intended.
+    out = "".join(process.stdout.readline() for _ in range(epochs_before_kill))
+    process.kill()
+    out += process.stdout.read()
+    process.stderr.close()
+    assert process.wait() == -signal.SIGKILL
+    printed = len(costs(out))
+    resumed = run("--training-epochs", printed + 2, "--checkpoint-dir", "c")
+    # The last epoch that was printed may not have been saved, or the one after it may have been.
+    assert int(re.search(r", after epoch (\d+)$", resumed.err)[1]) in (printed - 1, printed, printed + 1)
+    unbroken = run("--training-epochs", printed + 2, "--checkpoint-dir", "unbroken")
+    assert unbroken.out.endswith(resumed.out)
+    assert_same_model("c", "unbroken")
+
+
+def test_ctrl_c_ends_a_run_with_one_line(small_data, tmp_path):
+    """Each line before it came when it was printed, and not only when a buffer was full. The last model is kept."""
+    process = start_long_run(small_data, tmp_path)
     lines = [process.stdout.readline() for _ in range(3)]
-    assert list(costs("".join(lines))) == ["0001", "0002", "0003"]
     process.send_signal(signal.SIGINT)
     lines += process.stdout.readlines()
-    assert without_theirs(process.stderr.read()) == ["encoder_2d.py: interrupted"]
-    assert process.wait() == 130 and len(lines) < 150  # A buffer that is not flushed holds more than 200.
-    saved = int(tf.train.latest_checkpoint(str(tmp_path / "c")).rpartition("-")[2])
-    assert saved >= len(lines) - 1
-    run("--training-epochs", saved + 1, "--checkpoint-dir", "c", "--log-dir", "log")
-    assert sorted(epoch for _, epoch in read_log(tmp_path / "log")[0])[-1] == saved + 1
+    assert without_tensorflow_lines(process.stderr.read()) == ["encoder_2d.py: interrupted"]
+    assert process.wait() == 130
+    assert lines[0].startswith("Epoch: 0001 cost= ") and len(lines) < 150  # A buffer holds more than 200.
+    assert tf.train.latest_checkpoint(str(tmp_path / "c"))

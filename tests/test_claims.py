@@ -9,6 +9,8 @@ import measure_claims
 from helpers import costs
 from measure_claims import Run, neighbour_accuracy
 
+import autoencoder_recon
+
 
 def test_pca_has_the_error_of_the_literature(mnist):
     """Hinton & Salakhutdinov, Science 313 (2006): 13.87 for an image of the test set and 30 components."""
@@ -30,7 +32,7 @@ def test_neighbour_accuracy_of_clusters():
 
 
 def test_a_measured_training_is_the_scripts_own(script, run, small_data):
-    n_hidden = {own: n_hidden for n_hidden, own in measure_claims.SCRIPTS.items()}[script]
+    n_hidden = measure_claims.RECON if script is autoencoder_recon else measure_claims.ENCODER
     measured = measure_claims.train(Run(n_hidden, "xavier", 3), [1, 6], small_data)
     for epochs in ("1", "6"):
         out, _ = run("--training-epochs", epochs, "--seed", 3, "--init", "xavier")
@@ -38,14 +40,8 @@ def test_a_measured_training_is_the_scripts_own(script, run, small_data):
     assert [f"{cost:.9f}" for cost in measured["cost"]] == list(costs(out).values())
 
 
-@pytest.mark.parametrize("initializer", ["xavier", "today"])
-def test_networks_of_other_depths_train(initializer, small_data):
-    measured = measure_claims.train(Run((512, 256, 128), initializer, 3), [1, 6], small_data)
-    assert measured["6"]["test_mse"] < 0.9 * measured["1"]["test_mse"]
-
-
 def test_every_row_and_picture_is_made_and_no_training_repeated(small_data, tmp_path, capsys):
-    """The program stops after its trainings, with one of them lost, and is started again."""
+    """The program is started again after one of its 18 trainings (9 networks, 2 seeds) is removed from its file."""
     def measure():
         measure_claims.main((0, 1), 1, 2, small_data, tmp_path)
         return capsys.readouterr()

@@ -12,7 +12,7 @@ IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 
 def idx_bytes(array):
     """Return an array as the contents of an IDX file of bytes."""
-    return np.array([2048 + array.ndim, *array.shape], ">u4").tobytes() + array.astype(np.uint8).tobytes()
+    return np.array([0x800 + array.ndim, *array.shape], ">u4").tobytes() + array.astype(np.uint8).tobytes()
 
 
 def test_the_sets_of_mnist(mnist):
@@ -31,13 +31,6 @@ def test_one_hot_labels(small_data):
     for a, b in zip(numbers, one_hot):
         assert b.labels.shape == (len(a.labels), 10) and b.labels.dtype == np.float32
         assert (b.labels.sum(axis=1) == 1).all() and (b.labels.argmax(axis=1) == a.labels).all()
-
-
-def test_validation_size(small_data):
-    sets = input_data.read_data_sets(small_data, validation_size=100)
-    assert [len(data_set.labels) for data_set in sets] == [5500, 100, 60]
-    with pytest.raises(input_data.DataError, match=f"^{small_data}: of 5600 training images, the first 5600 "):
-        input_data.read_data_sets(small_data, validation_size=5600)
 
 
 def test_unpacked_files_give_the_same_as_packed_ones(small_data, mnist):
@@ -73,11 +66,10 @@ def test_batches_are_cut_from_permutations():
 BAD = {
     "cut gzip": (f"{IMAGES}.gz", lambda b: gzip.compress(b, 1)[:-5000], "not a whole gzip file"),
     "damaged gzip": (f"{IMAGES}.gz", lambda b: gzip.compress(b, 1)[:-8] + bytes(8), "not a whole gzip file: CRC check"),
+    "changed gzip": (f"{IMAGES}.gz", lambda b: gzip.compress(b, 1)[:99] + bytes(99), "not a whole gzip file"),
     "junk after gzip": (f"{IMAGES}.gz", lambda b: gzip.compress(b, 1) + b"junk", "not a whole gzip file"),
-    "gzip in gzip": (IMAGES, lambda b: gzip.compress(gzip.compress(b, 1)), r"begins with b'\x1f\x8b"),
     "HTML": (f"{IMAGES}.gz", lambda b: b"<!DOCTYPE html>", "begins with b'<!DOCTYPE html', not with"),
     "zip": (IMAGES, lambda b: b"PK\3\4" + b, r"begins with b'PK\x03\x04"),
-    "Git LFS": (f"{IMAGES}.gz", lambda b: b"version https://git-lfs", "begins with b'version https:'"),
     "empty": (IMAGES, lambda b: b"", "begins with b'', not with"),
     "labels for images": (IMAGES, lambda b: idx_bytes(np.zeros(5600)), r"begins with b'\x00\x00\x08\x01"),
     "half a header": (IMAGES, lambda b: b[:9], "ends within its header"),
@@ -105,13 +97,14 @@ def test_bad_files_are_refused_in_one_line(what, small_data, tmp_path):
 
 
 def test_names_of_files(small_data, tmp_path):
-    """Of several files with similar names, the first of these is read. A directory of that name is passed over."""
+    """If several of these files are there, the first in this order is read. A directory of that name is passed over."""
     dotted = IMAGES.replace("-idx", ".idx")
     names = [IMAGES, f"{IMAGES}.gz", dotted, f"{dotted}.gz"]
     shutil.copytree(small_data, tmp_path / "data")
-    for n, name in enumerate(names):  # The first image tells the files apart. Some are packed, whatever their names.
+    for n, name in enumerate(names):  # Their pixels tell the files apart. Two of them are packed.
         contents = idx_bytes(np.full((5600, 28, 28), n + 1))
-        (tmp_path / "data" / name).write_bytes(gzip.compress(contents, 1) if n % 3 == 0 else contents)
+        packed = name in (IMAGES, f"{dotted}.gz")
+        (tmp_path / "data" / name).write_bytes(gzip.compress(contents, 1) if packed else contents)
     for n, name in enumerate(names):
         assert input_data.read_data_sets(tmp_path / "data").train.images[0, 0] * 255 == pytest.approx(n + 1)
         (tmp_path / "data" / name).unlink()
