@@ -1,4 +1,4 @@
-"""Time an epoch of each script, with its tf.square and with the article's tf.pow, in turn. Takes a minute on two cores."""
+"""Time an epoch of each script, with tf.square and with the article's tf.pow, in turn. Takes a minute on two cores."""
 import sys
 import time
 from pathlib import Path
