@@ -58,7 +58,7 @@ def test_what_a_killed_first_save_leaves_is_no_checkpoint(run, tmp_path):
 @only_encoder
 def test_the_checkpoint_directory_may_be_moved(run, tmp_path, monkeypatch):
     """It resumes under another name, and from inside, where its name is a point. Then it has only the last model."""
-    run("--training-epochs", 1, "--checkpoint-dir", "before")
+    run("--training-epochs", 1, "--checkpoint-dir", tmp_path / "before")
     (tmp_path / "before").rename(tmp_path / "after")
     assert "resumed from after/encoder_2d-1" in run("--training-epochs", 2, "--checkpoint-dir", "after").err
     monkeypatch.chdir(tmp_path / "after")

@@ -25,9 +25,12 @@ def finished_run(request, small_data, tmp_path_factory):
              "--display-step", 3, "--checkpoint-dir", directory / "c", "--output", directory / "a.png"]
     if script is autoencoder_recon:
         flags += ["--examples-to-show", EXAMPLES, "--init", "xavier"]
+
+    def show():
+        assert (directory / "a.png").exists()  # Its window could not be saved any more, once it is closed.
+        figures.append(plt.gcf())
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(stdout):
-        # The picture is saved before it is shown: a window that is closed takes its figure with it.
-        patch.setattr(plt, "show", lambda: figures.append((directory / "a.png").exists() and plt.gcf()))
+        patch.setattr(plt, "show", show)
         for epochs in (2, EPOCHS):
             more = ["--training-epochs", epochs, "--log-dir", directory / f"log{epochs}"]
             script.main(list(map(str, flags + more)))
