@@ -81,7 +81,7 @@ def test_another_seed_gives_other_weights(script, initializer):
     (encoder_2d, [0.123919, -1.796173, 0.310760], [-0.849235, 0.676801]),
 ], indirect=["script"])
 def test_a_seed_gives_the_weights_that_it_always_gave(script, first, last):
-    """They would change if an operation came before them in the graph, and nobody could repeat the README's figures."""
+    """They change if random numbers are drawn before them or in another order: no run could be repeated any more."""
     values = initial_values(script, seed=0)
     assert values["weights/encoder_h1"][0, :3] == pytest.approx(first, abs=1e-5)
     assert values["biases/decoder_b2"][:2] == pytest.approx(last, abs=1e-5)
