@@ -47,7 +47,7 @@ def test_every_row_and_picture_is_made_and_no_training_repeated(small_data, tmp_
         return capsys.readouterr()
     out, err = measure()
     rows = [line for line in out.splitlines() if line.startswith("| ")]
-    assert len(rows) == 5 and "nan" not in out
+    assert len(rows) == 6 and "nan" not in out
     assert all(row.count("**") == 2 and row.count("±") == 4 for row in rows[1:])
     assert err.startswith("18 networks to train") and err.count("test MSE") == 18
     assert {path.name for path in tmp_path.glob("*.png")} == {"reconstructions.png", "codes.png", "training.png"}
