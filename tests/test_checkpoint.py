@@ -77,7 +77,7 @@ def test_a_directory_whose_name_is_a_pattern_is_refused(run, refused):
 
 
 # The file that is damaged, what is made of its bytes (None: it is removed), and a pattern of the line.
-NOT_WHOLE = "bad/checkpoint: missing, or it names no whole checkpoint; but encoder_2d-1.data-.* is there"
+NOT_WHOLE = "bad/checkpoint: names no whole checkpoint, but encoder_2d-1.data-.* is there"
 DAMAGE = {
     "no checkpoint file": ("checkpoint", None, NOT_WHOLE),
     "empty checkpoint file": ("checkpoint", lambda b: b"", NOT_WHOLE),
