@@ -170,7 +170,7 @@ def main(seeds=(0, 1, 2, 3, 4), first=10, last=50, data_dir=Path(autoencoder_rec
     for claim, verdict, measured, n_hidden, measure, best, pca in rows:
         values = [over_seeds(measure, n_hidden, *column) for column in columns]
         means = [*(mean for mean, deviation in values), pca]
-        cells = [f"{mean:.3f}±{deviation:.3f}" for mean, deviation in values] + [f"{pca:.3f}"]
+        cells = [f"{mean:.3f} ± {deviation:.3f}" for mean, deviation in values] + [f"{pca:.3f}"]
         best_cell = means.index(best(means))
         cells[best_cell] = f"**{cells[best_cell]}**"
         print(f"| {claim} | {verdict} | {measured} | {' | '.join(cells)} |")
