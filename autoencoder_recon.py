@@ -207,10 +207,10 @@ def number(kind, low, high=10**9):
 
 
 def path(text):
-    """An argparse type: the Path of a local file or directory."""
+    """An argparse type: the Path of a local file or directory. ~ is the home directory."""
     if not text or "://" in text:  # TensorFlow can write to gs://..., but Python's Path can't
         raise argparse.ArgumentTypeError(f"{text!r} is not a local file or directory")
-    return Path(text)
+    return Path(os.path.expanduser(text))  # the shell leaves the ~ of --output=~/a.png to us
 
 
 def add_common_flags(parser):
@@ -278,7 +278,7 @@ def restore_checkpoint(saver, sess, directory):
             raise RunError(f"{state_file}: names no whole checkpoint, but {files[0].name} is there")
         return 0
     prefix, _, epoch = last.rpartition("-")
-    if prefix != os.path.join(directory, script.stem):
+    if prefix != os.path.join(directory, script.stem) or not epoch.isdecimal():
         raise RunError(f"{state_file}: names {last}, which {script.name} did not save there")
     with one_line_errors(last):
         shapes = tf.train.load_checkpoint(last).get_variable_to_shape_map()

@@ -53,3 +53,13 @@ def gradients(script, values, x):
         result[layer.biases] = d.sum(axis=0)
         d = d @ values[layer.weights].T
     return result
+
+
+def adam(values, moments, step, gradient, learning_rate):
+    """Change values and moments by one step of Adam (Kingma & Ba 2015, the form before section 2.1)."""
+    rate = learning_rate * np.sqrt(1 - 0.999**step) / (1 - 0.9**step)
+    for name, g in gradient.items():
+        m, v = moments[name]
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
+        moments[name] = m, v
+        values[name] = values[name] - rate * m / (np.sqrt(v) + 1e-8)

@@ -69,6 +69,23 @@ def test_the_checkpoint_directory_may_be_moved(run, tmp_path, monkeypatch):
 
 
 @only_encoder
+def test_a_script_with_quotes_and_accents_in_its_name_resumes(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(encoder_2d, "script", encoder_2d.script.with_name("bob's é.py"))
+    for epochs in (1, 2):
+        run("--training-epochs", epochs, "--checkpoint-dir", "c")
+    assert {path.name for path in (tmp_path / "c").iterdir()} == {
+        "checkpoint", "bob's é-2.index", "bob's é-2.data-00000-of-00001"}
+
+
+@only_encoder
+def test_a_pattern_above_the_working_directory_does_no_harm(run, tmp_path, monkeypatch):
+    (tmp_path / "w[1]*").mkdir()
+    monkeypatch.chdir(tmp_path / "w[1]*")
+    run("--training-epochs", 1, "--checkpoint-dir", "c")
+    assert "resumed from c/encoder_2d-1" in run("--training-epochs", 2, "--checkpoint-dir", "c").err
+
+
+@only_encoder
 def test_a_directory_whose_name_is_a_pattern_is_refused(run, refused):
     """TensorFlow would take run? for run1, and would remove the model there."""
     run("--training-epochs", 0, "--checkpoint-dir", "run1")
@@ -138,15 +155,29 @@ def test_a_checkpoint_of_another_script_is_refused(run, refused, monkeypatch):
     assert refused("--checkpoint-dir", "c") == "c/checkpoint: names c/other-1, which encoder_2d.py did not save there"
 
 
+@only_encoder
+def test_a_checkpoint_without_an_epoch_in_its_name_is_refused(run, refused, tmp_path):
+    run("--training-epochs", 1, "--checkpoint-dir", "c")
+    for path in (tmp_path / "c").glob("encoder_2d-1.*"):
+        path.rename(path.with_name(path.name.replace("-1.", "-best.")))
+    state_file = tmp_path / "c" / "checkpoint"
+    state_file.write_text(state_file.read_text("utf-8").replace("2d-1", "2d-best"), "utf-8")
+    assert refused("--checkpoint-dir", "c") == (
+        "c/checkpoint: names c/encoder_2d-best, which encoder_2d.py did not save there")
+
+
 def test_a_divergence_keeps_the_last_checkpoint(script, run, tmp_path, capsys):
-    """A step of 1e38 makes the cost infinite or NaN, in an epoch whose cost is not printed."""
-    flags = ["--batch-size", 600, "--checkpoint-dir", "c", "--display-step", 5]  # one step an epoch
-    run(*flags, "--training-epochs", 1)
+    """A step of 1e38 makes the cost infinite or NaN, in an epoch whose cost is not printed. The run can go on."""
+    flags = ["--batch-size", 600, "--display-step", 5, "--checkpoint-dir"]  # one step an epoch
+    run(*flags, "c", "--training-epochs", 1)
     before = snapshot(tmp_path / "c")
     with pytest.raises(script.RunError, match="^the cost is not finite after epoch 2: .*--learning-rate"):
-        run(*flags, "--training-epochs", 3, "--learning-rate", "1e38", "--output", "diverged.png")
+        run(*flags, "c", "--training-epochs", 3, "--learning-rate", "1e38", "--output", "diverged.png")
     assert capsys.readouterr().out == ""
     assert snapshot(tmp_path / "c") == before and not (tmp_path / "diverged.png").exists()
+    run(*flags, "c", "--training-epochs", 2)
+    run(*flags, "unbroken", "--training-epochs", 2)
+    assert_same_model("c", "unbroken")
 
 
 MODEL_TOO_LARGE = 100_000  # bytes; the files of a model have more
@@ -180,17 +211,16 @@ def test_a_full_disk_for_the_log(run, tmp_path, capsys):
         assert list(costs(capsys.readouterr().out)) == epochs_printed
 
 
-def start_long_run(small_data, directory):
+def start_long_run(script, small_data, directory):
     """Start a run that makes two steps an epoch, so that it is in the middle of saving for much of its time."""
     return start(  # It could be deaf to Ctrl-C, if the tests run in the background of a shell.
-        encoder_2d, "--data-dir", small_data, "--checkpoint-dir", "c", "--training-epochs", 3000, cwd=directory,
+        script, "--data-dir", small_data, "--checkpoint-dir", "c", "--training-epochs", 3000, cwd=directory,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
 
 
-@only_encoder
-def test_a_killed_run_loses_at_most_one_epoch(run, small_data, tmp_path):
+def test_a_killed_run_loses_at_most_one_epoch(script, run, small_data, tmp_path):
     """After kill -9, the run ends with the bits of one that was never killed."""
-    process = start_long_run(small_data, tmp_path)
+    process = start_long_run(script, small_data, tmp_path)
     epochs_before_kill = np.random.default_rng().integers(1, 20)  # Another moment each time is intended.
     out = "".join(process.stdout.readline() for _ in range(epochs_before_kill))
     process.kill()
@@ -208,7 +238,7 @@ def test_a_killed_run_loses_at_most_one_epoch(run, small_data, tmp_path):
 
 def test_ctrl_c_ends_a_run_with_one_line(small_data, tmp_path):
     """Each line before it came when it was printed, and not only when a buffer was full. The last model is kept."""
-    process = start_long_run(small_data, tmp_path)
+    process = start_long_run(encoder_2d, small_data, tmp_path)
     lines = [process.stdout.readline() for _ in range(3)]
     process.send_signal(signal.SIGINT)
     lines += process.stdout.readlines()

@@ -1,5 +1,6 @@
 """The command line as a user meets it, what a run leaves behind, and what the two scripts share."""
 import contextlib
+import gc
 import inspect
 import os
 import re
@@ -14,9 +15,10 @@ import matplotlib
 import matplotlib.pyplot as plt
 import pytest
 import tensorflow.compat.v1 as tf
-from helpers import SCRIPTS, only_encoder, only_recon
+from helpers import SCRIPTS, only_encoder, only_recon, read_log
 
 import autoencoder_recon
+from mnist_data import input_data
 
 NOT_LOCAL = "is not a local file or directory"
 BAD_FLAGS = {
@@ -118,7 +120,7 @@ def test_no_permission(name, mode, flags, line, refused, public_directory):
 
 
 @only_recon
-def test_examples_to_show_is_from_1_to_100(run, refused, tmp_path):
+def test_examples_to_show_is_from_1_to_100(run, refused):
     for value in ("0", "101"):
         assert f"--examples-to-show: {value} is not from 1 to 100" in refused("--examples-to-show", value)
     run("--training-epochs", 0, "--examples-to-show", 100)  # The small data have only 60, which are drawn.
@@ -149,11 +151,24 @@ def test_the_picture_does_not_depend_on_matplotlib_settings(script, run, tmp_pat
         assert (tmp_path / "a.png").read_bytes() == expected, settings
 
 
+@only_encoder
+def test_paths_in_the_home_directory(run, small_data, tmp_path, monkeypatch):
+    """Nothing is written elsewhere. A pattern in the name of the log does no harm."""
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    (home / "data").symlink_to(small_data)
+    run("--training-epochs", 1, "--data-dir=~/data", "--checkpoint-dir=~/c", "--log-dir=~/log[1]", "--output=~/a.png")
+    assert {path.name for path in home.iterdir()} == {"data", "c", "log[1]", "a.png"}
+    assert list(tmp_path.iterdir()) == [home]
+    assert read_log(home / "log[1]")[0].keys() == {("cost", 1), ("validation_cost", 1)}
+
+
 def process_state():
     """Return what an importing program would find changed, if a run left something behind."""
     logs = [path for path in map(Path.resolve, Path("/proc/self/fd").glob("*")) if "tfevents" in path.name]
     return {"threads": threading.enumerate(), "hooks": (threading.excepthook, sys.excepthook), "open logs": logs,
-            "figures": plt.get_fignums(), "level": tf.get_logger().level}
+            "figures": plt.get_fignums(), "level": tf.get_logger().level, "collector": gc.isenabled()}
 
 
 def test_nothing_is_left_behind_in_the_process(script, run):
@@ -189,14 +204,17 @@ def test_bad_data_and_bad_checkpoints_end_a_script_with_one_line(script, run_as_
         assert info.value.code == f"{script.__name__}.py: error: {line}"
 
 
-@pytest.mark.parametrize("error", [IndexError("a mistake"), FileNotFoundError(2, "No such file or directory", "font")])
-def test_a_mistake_in_drawing_keeps_its_traceback(error, script, run_as_main, small_data, monkeypatch):
+@pytest.mark.parametrize("error", [ValueError("a mistake"), IndexError("a mistake"),
+                                   FileNotFoundError(2, "No such file or directory", "font")])
+def test_a_mistake_in_reading_or_drawing_keeps_its_traceback(error, script, run_as_main, small_data, monkeypatch):
     def fail(*args, **kwargs):
         raise error
-    monkeypatch.setattr(plt, "subplots" if script is autoencoder_recon else "scatter", fail)
-    with pytest.raises(type(error)) as info:
-        run_as_main("--data-dir", small_data, "--training-epochs", 0)
-    assert info.value is error
+    drawing = "subplots" if script is autoencoder_recon else "scatter"
+    for module, name in [(input_data, "read_data_sets"), (plt, drawing)]:
+        with monkeypatch.context() as patch, pytest.raises(type(error)) as info:
+            patch.setattr(module, name, fail)
+            run_as_main("--data-dir", small_data, "--training-epochs", 0)
+        assert info.value is error
 
 
 def test_both_scripts_have_the_same_text():

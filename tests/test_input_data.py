@@ -33,6 +33,13 @@ def test_one_hot_labels(small_data):
         assert (b.labels.sum(axis=1) == 1).all() and (b.labels.argmax(axis=1) == a.labels).all()
 
 
+def test_validation_size(small_data):
+    sets = input_data.read_data_sets(small_data, validation_size=100)
+    assert [len(data_set.labels) for data_set in sets] == [5500, 100, 60]
+    with pytest.raises(input_data.DataError, match=f"^{small_data}: of 5600 training images, the first 5600 "):
+        input_data.read_data_sets(small_data, validation_size=5600)
+
+
 def test_unpacked_files_give_the_same_as_packed_ones(small_data, mnist):
     for a, b in zip(mnist, input_data.read_data_sets(small_data)):
         assert (a.images[:len(b.images)] == b.images).all() and (a.labels[:len(b.labels)] == b.labels).all()
@@ -70,12 +77,15 @@ BAD = {
     "junk after gzip": (f"{IMAGES}.gz", lambda b: gzip.compress(b, 1) + b"junk", "not a whole gzip file"),
     "HTML": (f"{IMAGES}.gz", lambda b: b"<!DOCTYPE html>", "begins with b'<!DOCTYPE html', not with"),
     "zip": (IMAGES, lambda b: b"PK\3\4" + b, r"begins with b'PK\x03\x04"),
+    "gzip in gzip": (IMAGES, lambda b: gzip.compress(gzip.compress(b, 1)), r"begins with b'\x1f\x8b"),
+    "Git LFS": (f"{IMAGES}.gz", lambda b: b"version https://git-lfs", "begins with b'version https:'"),
     "empty": (IMAGES, lambda b: b"", "begins with b'', not with"),
     "labels for images": (IMAGES, lambda b: idx_bytes(np.zeros(5600)), r"begins with b'\x00\x00\x08\x01"),
     "half a header": (IMAGES, lambda b: b[:9], "ends within its header"),
     "no images": (IMAGES, lambda b: idx_bytes(np.zeros((0, 28, 28))), "0 examples of shape [28, 28]"),
     "other size": (IMAGES, lambda b: idx_bytes(np.zeros((5600, 16, 49))), "5600 examples of shape [16, 49]"),
     "float64": (IMAGES, lambda b: b[:16] + 8 * b[16:], "35123216 bytes, but its header announces 4390416"),
+    "billions": (IMAGES, lambda b: b[:4] + b"\xff" * 4 + b[8:], "4390416 bytes, but its header announces 3367"),
     "a byte left over": (LABELS, lambda b: b + b"x", "5609 bytes, but its header announces 5608"),
     "unequal counts": (LABELS, lambda b: idx_bytes(np.zeros(5599)), "5599 labels for 5600 images"),
     "eleven classes": (LABELS, lambda b: idx_bytes(np.full(5600, 10)), "label 10, but the classes are 0 to 9"),
