@@ -2,22 +2,22 @@
 Start it with `python encoder_2d.py`. README.md describes the article that it is from."""
 import argparse
 import contextlib
-import gc
 import os
 import re
 import sys
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # hides most of TensorFlow's log
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # hides most of TensorFlow's C++ log
 import tensorflow.compat.v1 as tf  # TensorFlow 1, which TensorFlow 2 still contains
 import numpy as np
 import matplotlib.pyplot as plt
+from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.patheffects import withStroke
 from mnist_data import input_data
 
 script = Path(__file__)  # the picture and the checkpoints are named after it
 
-# Training. These are the defaults of flags: main() must use the flag, such as args.batch_size.
+# Training. These are the defaults of the flags: main() uses args.batch_size and so on.
 learning_rate = 0.01  # step size of the optimizer
 training_epochs = 10
 batch_size = 256  # images in a training step
@@ -32,12 +32,12 @@ n_hidden_4 = 2  # units of the last encoder layer; its output is the code, which
 
 
 def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
-    """Describe the article's network in a graph. Call it in `with tf.Graph().as_default():`.
+    """Add the article's network to the default graph. Nothing is computed before sess.run().
 
-    Nothing is computed before sess.run(). Without a graph, TensorFlow 2 fails: it computes at once.
+    Call it in `with tf.Graph().as_default():`. Elsewhere, tf.placeholder raises RuntimeError.
     learning_rate: above 0. seed: 0 to 2**31 - 2 (TensorFlow takes it modulo 2**31 - 1).
-    initializer: "normal", the article's, or "xavier": larger layers get smaller weights.
-    Raises ValueError for another initializer.
+    initializer: "normal", the article's, or "xavier": Xavier Glorot's rule, times 4. Larger layers
+    get smaller weights then. Raises ValueError for another initializer.
 
     Returns X, encoder_op (codes), y_pred (reconstructions), cost, and optimizer, the operation of
     one training step. X and y_pred are float32 (n, 784) in [0, 1]; encoder_op is float32 (n, 2).
@@ -49,7 +49,7 @@ def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
         initial_weight, initial_bias = tf.truncated_normal, tf.random_normal
     elif initializer == "xavier":
         # Xavier Glorot's rule: uniform within ±sqrt(6 / (inputs + units)). For sigmoid units, the
-        # Theano tutorials advise 4 times this limit. The variance then is 4**2 times as large.
+        # Theano tutorials advise 4 times this limit. `scale` multiplies the variance: 4 squared.
         # The linear layer gets the same.
         initial_weight = tf.variance_scaling_initializer(
             scale=4**2, mode="fan_avg", distribution="uniform")
@@ -59,6 +59,8 @@ def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
 
     # A name scope is a box in TensorBoard's picture of the graph. Its name is also a part of its
     # variables' names (weights/encoder_h1). If you change a name, models saved before do not fit.
+    # For a changed network, use a new --checkpoint-dir: only names and shapes are compared with a
+    # saved model, so a model that was trained with another activation would be taken for this one.
     with tf.name_scope("weights"):
         weights = {  # a row for each input of a layer, a column for each of its units
             "encoder_h1": tf.Variable(initial_weight([n_input, n_hidden_1]), name="encoder_h1"),
@@ -134,15 +136,16 @@ def draw(encoder_result, labels):
 def main(argv=None):
     """Run the article's steps. argv: a list of flags; None means those of the command line.
 
-    Raises SystemExit for a bad flag, DataError for bad data, and RunError for what else ends a run.
+    Raises SystemExit for a bad flag, DataError for bad data, and RunError if another file can't be
+    used, if a checkpoint is not of this run, or if the cost becomes infinite or NaN.
     """
-    parser = argparse.ArgumentParser(prog=script.name, description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog=script.name, description=__doc__)
     add_common_flags(parser)
     args = parser.parse_args(argv)
     check_paths(parser, args)
     mnist = input_data.read_data_sets(
         args.data_dir, one_hot=False, validation_size=args.validation_size, seed=args.seed)
-    # Batches in an epoch: 214 by default. The 216 images left over come first in the next epoch.
+    # Whole batches in an epoch: 214 by default. The images left over come first in the next epoch.
     total_batch = int(mnist.train.num_examples / args.batch_size)
     if total_batch == 0:
         parser.error(f"argument --batch-size: only {mnist.train.num_examples} images to train on")
@@ -151,18 +154,24 @@ def main(argv=None):
     with tf.Graph().as_default(), tf.Session() as sess:
         X, encoder_op, y_pred, cost, optimizer = build_network(
             args.learning_rate, args.seed, args.init)
+        # These settings decide what the weights become. Saver saves this variable with the weights,
+        # so that a run with other settings or images is not resumed from them.
+        settings = (f"--init {args.init} --seed {args.seed} --batch-size {args.batch_size} "
+                    f"on {mnist.train.num_examples} images (checksum {mnist.train.checksum})")
+        tf.Variable(settings, trainable=False, name="settings")
         init = tf.global_variables_initializer()
         sess.run(init)
 
         first_epoch = 0
         if args.checkpoint_dir:
             saver = tf.train.Saver(max_to_keep=1, save_relative_paths=True)
-            first_epoch = restore_checkpoint(saver, sess, args.checkpoint_dir)
+            first_epoch = restore_checkpoint(
+                saver, sess, args.checkpoint_dir, settings, args.training_epochs)
             mnist.train.skip(first_epoch * total_batch * args.batch_size)  # images already used
             if first_epoch == 0:  # find out before the training whether saving works
                 save_checkpoint(saver, sess, args.checkpoint_dir, 0)
         if args.log_dir:
-            log = open_log(args.log_dir, sess.graph, first_epoch)
+            writer = open_log(args.log_dir, sess.graph)
 
         for epoch in range(first_epoch, args.training_epochs):
             for i in range(total_batch):
@@ -172,14 +181,15 @@ def main(argv=None):
             if epoch % args.display_step == 0:
                 print("Epoch:", "%04d" % (epoch + 1), "cost=", "{:.9f}".format(c), flush=True)
 
-            # c does not show what the last step did. If that step has ruined the network, stop:
-            # only one checkpoint is kept, and the ruined network must not replace it.
+            # c was computed before the last step. If the cost after it is infinite or NaN, stop:
+            # only one checkpoint is kept, and this network must not replace it.
             if not np.isfinite(sess.run(cost, feed_dict={X: batch_xs})):
                 raise RunError(f"the cost is not finite after epoch {epoch + 1}: "
                                "try a smaller --learning-rate")
             if args.log_dir:
                 validation_cost = sess.run(cost, feed_dict={X: mnist.validation.images})
-                log_costs(log, epoch + 1, cost=c, validation_cost=validation_cost)
+                log_costs(writer, epoch + 1, cost=c, validation_cost=validation_cost)
+            # After the log: a run that is killed between them repeats the epoch and skips none.
             if args.checkpoint_dir:
                 save_checkpoint(saver, sess, args.checkpoint_dir, epoch + 1)
         print("Optimization Finished!", flush=True)
@@ -191,9 +201,10 @@ def main(argv=None):
         plt.figure(figsize=(8, 6.5), layout="constrained")
         draw(encoder_result, mnist.test.labels)
         plt.colorbar(ticks=range(10), label="digit")
-        plt.savefig(args.output)
+        with one_line_errors(args.output):
+            plt.savefig(args.output)
     print(f"Saved {args.output}", flush=True)
-    plt.show()  # does nothing without a window or a notebook
+    plt.show()  # in a window, until it is closed, or in a notebook; else it does nothing
     plt.close()
 
 
@@ -249,19 +260,24 @@ def add_common_flags(parser):
     add("--display-step", type=number(int, 1), default=display_step,
         help="print the cost every DISPLAY_STEP epochs (default: %(default)s)")
     add("--init", choices=["normal", "xavier"], default="normal",
-        help="kind of initial weights (default: %(default)s, the article's)")
+        help="initial weights: the article's, or Xavier Glorot's rule times 4 "
+             "(default: %(default)s, the article's)")
     add("--seed", type=number(int, 0, 2**31 - 2), default=0,
         help="decides the initial weights and the order of the images (default: %(default)s)")
     add("--output", metavar="FILE", type=path, default=Path(f"{script.stem}.png"),
         help="the picture; its ending decides the format (default: %(default)s)")
     add("--checkpoint-dir", metavar="DIR", type=path,
-        help="save the model there and resume from it, with the same flags but --training-epochs")
-    add("--log-dir", metavar="DIR", type=path, help="write a log there, for TensorBoard")
+        help="save the model there after every epoch and resume from it; --init, --seed, "
+             "--batch-size and the training images must stay the same, other flags may change, "
+             "but --training-epochs must not be less than the model has")
+    add("--log-dir", metavar="DIR", type=path,
+        help="write a log there for TensorBoard, which draws all runs in one directory as one "
+             "curve: each run needs its own")
 
 
 def check_paths(parser, args):
-    """Refuse a picture that could not be saved and a directory that Saver would misunderstand."""
-    formats = sorted(plt.Figure().canvas.get_supported_filetypes())
+    """Refuse an --output that can't be written and a --checkpoint-dir that is a pattern."""
+    formats = sorted(FigureCanvasBase.get_supported_filetypes())
     if args.output.suffix[1:].lower() not in formats:
         parser.error(f"argument --output: {args.output}: the ending is not in {', '.join(formats)}")
     target = os.path.realpath(args.output)  # where a symbolic link leads
@@ -278,37 +294,43 @@ def check_paths(parser, args):
                      "TensorFlow takes * ? [ and \\ for a pattern")
 
 
-def restore_checkpoint(saver, sess, directory):
-    """Restore the last checkpoint in `directory`. Return its epoch, or 0 if there is none.
+def restore_checkpoint(saver, sess, directory, settings, training_epochs):
+    """Restore the last checkpoint in `directory`. Return its epoch, or 0 if there is none after it.
 
-    Raises RunError if the checkpoint is damaged or is not of this script and network.
+    Raises RunError if the checkpoint is damaged, or is not of this script, network and settings, or
+    has more than `training_epochs` epochs.
     """
     state_file = directory / "checkpoint"  # in it, Saver writes the name of the last checkpoint
-    with one_line_errors(state_file):
-        if state_file.exists():
-            state_file.open().close()  # latest_checkpoint() would hide a missing permission
     try:
         last = tf.train.latest_checkpoint(directory)
     except ValueError:  # the file is empty or is not text
         last = None
     if not last:
         # A new run must not replace a trained model, which has files of epochs from 1 on.
-        files = sorted(directory.glob(f"{script.stem}-[1-9]*"))
-        if files:
-            raise RunError(f"{state_file}: names no whole checkpoint, but {files[0].name} is there")
+        if os.path.exists(state_file) or any(directory.glob(f"{script.stem}-[1-9]*")):
+            raise RunError(f"{state_file}: missing or damaged, or what it names is not there: "
+                           "to begin anew, use another directory")
         return 0
-    prefix, _, epoch = last.rpartition("-")
-    if prefix != os.path.join(directory, script.stem) or not epoch.isdecimal():
+    epoch = last.rpartition("-")[2]
+    if not epoch.isdecimal() or Path(last) != directory / f"{script.stem}-{epoch}":
         raise RunError(f"{state_file}: names {last}, which {script.name} did not save there")
+    if int(epoch) == 0:  # it only has initial weights, and perhaps those of other settings
+        return 0
     with one_line_errors(last):
-        shapes = tf.train.load_checkpoint(last).get_variable_to_shape_map()
-    # Saver does not compare shapes: it would put an array of any shape into a variable.
-    if shapes != {v.op.name: v.shape.as_list() for v in tf.global_variables()}:
-        raise RunError(f"{last}: another network or optimizer, with other variables or shapes")
-    with one_line_errors(last):
+        reader = tf.train.load_checkpoint(last)
+        # Saver does not compare shapes: it would put an array of any shape into a variable.
+        shapes = {v.op.name: v.shape.as_list() for v in tf.global_variables()}
+        if reader.get_variable_to_shape_map() != shapes:
+            raise RunError(f"{last}: another network or optimizer, with other variables or shapes")
+        saved_settings = reader.get_tensor("settings").decode()
+        if saved_settings != settings:
+            raise RunError(f"{last}: trained with {saved_settings}, not with {settings}")
+        if int(epoch) > training_epochs:
+            raise RunError(f"{last}: has more epochs than --training-epochs {training_epochs}")
         saver.restore(sess, last)
     saver.recover_last_checkpoints([last])  # so that Saver removes it after the next save
-    print(f"{script.name}: resumed from {last}, after epoch {epoch}", file=sys.stderr)
+    print(f"{script.name}: resumed from {last}, after epoch {epoch} of {training_epochs}",
+          file=sys.stderr)
     return int(epoch)
 
 
@@ -316,33 +338,28 @@ def save_checkpoint(saver, sess, directory, epoch):
     """Save all variables in `directory`, with the name SCRIPT-EPOCH. Raises RunError."""
     with one_line_errors(directory):
         directory.mkdir(parents=True, exist_ok=True)
-        saver.save(sess, os.path.join(directory, script.stem), global_step=epoch,
-                   write_meta_graph=False)
+        saver.save(sess, str(directory / script.stem), global_step=epoch, write_meta_graph=False)
 
 
-def open_log(directory, graph, first_epoch):
+def open_log(directory, graph):
     """Return a FileWriter that has written the graph in `directory`. Raises RunError."""
     with one_line_errors(directory):
-        # Without session=, FileWriter writes in a thread, and its errors come late or not at all.
-        # With it, FileWriter adds operations to the session's graph. So it gets an empty one.
-        log = tf.summary.FileWriter(directory, graph, session=tf.Session(graph=tf.Graph()))
-        # If this epoch or later ones were logged before, TensorBoard then hides those entries.
-        log.add_session_log(tf.SessionLog(status=tf.SessionLog.START), first_epoch + 1)
-        log.flush()
-    return log
+        # Without session=, FileWriter writes in a thread, which prints an error and raises none.
+        # With it, FileWriter adds operations to the session's graph: so that graph is a new one.
+        writer = tf.summary.FileWriter(directory, graph, session=tf.Session(graph=tf.Graph()))
+        writer.flush()
+    return writer
 
 
-def log_costs(log, epoch, **costs):
+def log_costs(writer, epoch, **costs):
     """Write the costs of `epoch` to the log, under their names. Raises RunError."""
     values = [tf.Summary.Value(tag=name, simple_value=costs[name]) for name in costs]
-    with one_line_errors(log.get_logdir()):
-        log.add_summary(tf.Summary(value=values), epoch)
-        log.flush()
+    with one_line_errors(writer.get_logdir()):
+        writer.add_summary(tf.Summary(value=values), epoch)
+        writer.flush()
 
 
 if __name__ == "__main__":
-    # The garbage collector passes over the imports then: 0 epochs take 3.4 seconds instead of 3.9.
-    gc.freeze()
     tf.logging.set_verbosity(tf.logging.FATAL)  # hides the warnings of TensorFlow's Python part
     try:
         main()

@@ -1,8 +1,8 @@
-"""Read MNIST. Replaces `tensorflow.examples.tutorials.mnist.input_data`, which is in the article.
+"""Read MNIST, or other data in its format, and write arrays in that format.
 
-TensorFlow has removed that module. This one has the names that the article uses, the same split of
-the data and the same pixel values. But it downloads nothing: the four files must be there. And the
-order of the batches depends on a seed.
+Replaces `tensorflow.examples.tutorials.mnist.input_data`, which the article uses and TensorFlow has
+removed. This module has the names that the article uses, the same split of the data and the same
+pixel values. But it downloads nothing, and the order of the batches depends on a seed.
 """
 import functools
 import gzip
@@ -38,6 +38,11 @@ class DataSet:
     @functools.cached_property
     def images(self):
         return scale(self._pixels)
+
+    @property
+    def checksum(self):
+        """The CRC-32 of the pixels. Other images, or another order, give another number."""
+        return zlib.crc32(self._pixels)
 
     def next_batch(self, batch_size):
         """Return the next `batch_size` images and their labels. batch_size: at least 1.
@@ -153,8 +158,11 @@ def read_data_sets(train_dir, one_hot=False, validation_size=5000, seed=0):
     seed: decides the order of the batches; 0 to 2**32 - 1, the limits of NumPy.
 
     Returns Datasets; those of MNIST have 55,000, 5,000 and 10,000 examples.
-    Raises DataError if a file is missing or is not what it should be.
+    Raises DataError if a file is missing or is not what it should be, and ValueError for a
+    validation_size below 0.
     """
+    if validation_size < 0:
+        raise ValueError(f"validation_size is {validation_size}, below 0")
     images, labels = read_examples(train_dir, "train", one_hot)
     if len(images) <= validation_size:
         raise DataError(f"{train_dir}: of {len(images)} training images, the first "
@@ -163,3 +171,54 @@ def read_data_sets(train_dir, one_hot=False, validation_size=5000, seed=0):
         train=DataSet(images[validation_size:], labels[validation_size:], seed),
         validation=DataSet(images[:validation_size], labels[:validation_size], seed),
         test=DataSet(*read_examples(train_dir, "t10k", one_hot), seed))
+
+
+def write_data_sets(train_dir, train_images, train_labels, test_images, test_labels, white):
+    """Write arrays as the four files that read_data_sets() reads, in a new directory `train_dir`.
+
+    images: numbers (n, 28, 28) or (n, 784), from 0 (black) to `white`. The files have bytes: pixels
+    are multiplied by 255 / white and rounded. labels: integers (n,), from 0 to 9, of any type.
+    white: the value of a white pixel, such as 255 for bytes, or 1 for pixels from 0 to 1.
+    Shuffle arrays that are sorted: read_data_sets() takes the first images for validation.
+
+    Raises ValueError if an array is not like this, or if all images of a set are so dark that
+    `white` must be wrong; FileExistsError if the directory exists, since its other files might be
+    read instead of these. In both cases, nothing is written.
+    """
+    if not 0 < white < math.inf:
+        raise ValueError(f"white is {white}, not a finite number above 0")
+    arrays = {
+        "train-images-idx3-ubyte": image_bytes("train_images", train_images, white),
+        "train-labels-idx1-ubyte": label_bytes("train_labels", train_labels, len(train_images)),
+        "t10k-images-idx3-ubyte": image_bytes("test_images", test_images, white),
+        "t10k-labels-idx1-ubyte": label_bytes("test_labels", test_labels, len(test_images)),
+    }
+    os.makedirs(train_dir)
+    for name, array in arrays.items():
+        header = np.array([0x800 + array.ndim, *array.shape], ">u4")
+        with open(os.path.join(train_dir, name), "wb") as f:
+            f.write(header.tobytes() + array.tobytes())
+
+
+def image_bytes(name, images, white):
+    """Return images as uint8 (n, 28, 28), with 255 for `white`. Raises ValueError, with `name`."""
+    images = np.asarray(images)
+    if images.shape[1:] not in [(28, 28), (784,)] or len(images) == 0:
+        raise ValueError(f"{name}: shape {images.shape}, not (n, 28, 28) or (n, 784)")
+    low, high = images.min(), images.max()  # NaN, if there is one
+    if not (low >= 0 and high <= white):  # refuses NaN, too: every comparison with NaN is false
+        raise ValueError(f"{name}: pixels from {low} to {high}, not from 0 to white, {white}")
+    if high < white / 2:
+        raise ValueError(f"{name}: the brightest pixel, {high}, is not half of white, {white}")
+    return np.rint(np.divide(images, white, dtype=float) * 255).astype(np.uint8).reshape(-1, 28, 28)
+
+
+def label_bytes(name, labels, n):
+    """Return labels of n images as uint8 (n,). Raises ValueError, with `name`."""
+    labels = np.asarray(labels)
+    if labels.shape != (n,):
+        raise ValueError(f"{name}: shape {labels.shape}, but there are {n} images")
+    wrong = labels[~np.isin(labels, range(10))]
+    if len(wrong) > 0:
+        raise ValueError(f"{name}: {wrong[0]} is not an integer from 0 to 9")
+    return labels.astype(np.uint8)
