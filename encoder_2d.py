@@ -2,6 +2,7 @@
 Start it with `python encoder_2d.py`. README.md describes the article that it is from."""
 import argparse
 import contextlib
+import io
 import os
 import re
 import sys
@@ -59,8 +60,8 @@ def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
 
     # A name scope is a box in TensorBoard's picture of the graph. Its name is also a part of its
     # variables' names (weights/encoder_h1). If you change a name, models saved before do not fit.
-    # For a changed network, use a new --checkpoint-dir: only names and shapes are compared with a
-    # saved model, so a model that was trained with another activation would be taken for this one.
+    # If you change anything else, such as the sigmoid, use a new --checkpoint-dir: a model saved
+    # before would be resumed as if it were of the new network, since only shapes are compared.
     with tf.name_scope("weights"):
         weights = {  # a row for each input of a layer, a column for each of its units
             "encoder_h1": tf.Variable(initial_weight([n_input, n_hidden_1]), name="encoder_h1"),
@@ -154,8 +155,8 @@ def main(argv=None):
     with tf.Graph().as_default(), tf.Session() as sess:
         X, encoder_op, y_pred, cost, optimizer = build_network(
             args.learning_rate, args.seed, args.init)
-        # These settings decide what the weights become. Saver saves this variable with the weights,
-        # so that a run with other settings or images is not resumed from them.
+        # These settings decide what the weights become. As a variable, they are saved with the
+        # weights, and a run with other settings or images refuses to go on from them.
         settings = (f"--init {args.init} --seed {args.seed} --batch-size {args.batch_size} "
                     f"on {mnist.train.num_examples} images (checksum {mnist.train.checksum})")
         tf.Variable(settings, trainable=False, name="settings")
@@ -201,10 +202,12 @@ def main(argv=None):
         plt.figure(figsize=(8, 6.5), layout="constrained")
         draw(encoder_result, mnist.test.labels)
         plt.colorbar(ticks=range(10), label="digit")
-        with one_line_errors(args.output):
-            plt.savefig(args.output)
+        picture = io.BytesIO()
+        plt.savefig(picture, format=args.output.suffix[1:])
+    with one_line_errors(args.output):  # savefig(FILE) leaves half a JPEG on a full disk, silently
+        args.output.write_bytes(picture.getvalue())
     print(f"Saved {args.output}", flush=True)
-    plt.show()  # in a window, until it is closed, or in a notebook; else it does nothing
+    plt.show()  # in a notebook or a window; waits until the window is closed
     plt.close()
 
 
@@ -276,7 +279,7 @@ def add_common_flags(parser):
 
 
 def check_paths(parser, args):
-    """Refuse an --output that can't be written and a --checkpoint-dir that is a pattern."""
+    """Refuse an --output that can't be written and a --checkpoint-dir with wildcards."""
     formats = sorted(FigureCanvasBase.get_supported_filetypes())
     if args.output.suffix[1:].lower() not in formats:
         parser.error(f"argument --output: {args.output}: the ending is not in {', '.join(formats)}")
@@ -295,10 +298,10 @@ def check_paths(parser, args):
 
 
 def restore_checkpoint(saver, sess, directory, settings, training_epochs):
-    """Restore the last checkpoint in `directory`. Return its epoch, or 0 if there is none after it.
+    """Restore the last checkpoint in `directory`. Return its epoch, or 0 if nothing is restored.
 
-    Raises RunError if the checkpoint is damaged, or is not of this script, network and settings, or
-    has more than `training_epochs` epochs.
+    Raises RunError if the checkpoint is damaged, if it is not of this script, network and settings,
+    or if it has more than `training_epochs` epochs.
     """
     state_file = directory / "checkpoint"  # in it, Saver writes the name of the last checkpoint
     try:
@@ -308,13 +311,13 @@ def restore_checkpoint(saver, sess, directory, settings, training_epochs):
     if not last:
         # A new run must not replace a trained model, which has files of epochs from 1 on.
         if os.path.exists(state_file) or any(directory.glob(f"{script.stem}-[1-9]*")):
-            raise RunError(f"{state_file}: missing or damaged, or what it names is not there: "
-                           "to begin anew, use another directory")
+            raise RunError(f"{state_file}: missing or damaged, or the model that it names is not "
+                           "there. To begin anew, use another directory")
         return 0
     epoch = last.rpartition("-")[2]
     if not epoch.isdecimal() or Path(last) != directory / f"{script.stem}-{epoch}":
         raise RunError(f"{state_file}: names {last}, which {script.name} did not save there")
-    if int(epoch) == 0:  # it only has initial weights, and perhaps those of other settings
+    if int(epoch) == 0:  # these are initial weights, perhaps of other settings
         return 0
     with one_line_errors(last):
         reader = tf.train.load_checkpoint(last)
@@ -345,7 +348,7 @@ def open_log(directory, graph):
     """Return a FileWriter that has written the graph in `directory`. Raises RunError."""
     with one_line_errors(directory):
         # Without session=, FileWriter writes in a thread, which prints an error and raises none.
-        # With it, FileWriter adds operations to the session's graph: so that graph is a new one.
+        # With it, FileWriter adds operations to the session's graph, which therefore is a new one.
         writer = tf.summary.FileWriter(directory, graph, session=tf.Session(graph=tf.Graph()))
         writer.flush()
     return writer

@@ -1,13 +1,17 @@
-"""The fixtures: both scripts as modules, MNIST, and main() in an empty directory with what it may and may not do."""
-import gc
+"""The fixtures: scripts, data and models, and what runs a script: main() in an empty directory, or a process."""
+import contextlib
 import gzip
 import os
+import shutil
+import subprocess
 import sys
+import threading
 from pathlib import Path
 
 os.environ["MPLBACKEND"] = "Agg"
 os.environ.pop("PYTHONUNBUFFERED", None)  # It would hide that a script does not flush its lines.
-os.environ.pop("DISPLAY", None)  # With a display, plt.show() would warn that Agg has no window.
+for display in ("DISPLAY", "WAYLAND_DISPLAY"):  # With one, plt.show() would warn that Agg has no window.
+    os.environ.pop(display, None)
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import matplotlib.pyplot as plt
@@ -15,8 +19,6 @@ import pytest
 from helpers import ROOT, SCRIPTS, snapshot
 
 from mnist_data import input_data
-
-gc.freeze()  # The collector would spend a good part of the tests' time in TensorFlow's modules.
 
 
 @pytest.fixture(params=SCRIPTS, ids=lambda script: script.__name__)
@@ -76,3 +78,39 @@ def refused(run, script, capsys):
         assert err == "" and "\n" not in str(info.value)
         return str(info.value)
     return expect_refusal
+
+
+@pytest.fixture(scope="session")
+def models(small_data, tmp_path_factory):
+    """A directory with a checkpoint directory of each script, which has its model after one epoch on the small data."""
+    path = tmp_path_factory.mktemp("models")
+    for script in SCRIPTS:
+        flags = {"data-dir": small_data, "training-epochs": 1, "checkpoint-dir": path / script.__name__,
+                 "output": path / "a.png"}
+        script.main([f"--{name}={value}" for name, value in flags.items()])
+    return path
+
+
+@pytest.fixture
+def trained(script, run, models, tmp_path):
+    """A copy of the script's model after one epoch, which a test may spoil: the directory c in tmp_path."""
+    return shutil.copytree(models / script.__name__, tmp_path / "c")
+
+
+@pytest.fixture
+def start(tmp_path):
+    """A function that starts a script as a user does, in tmp_path, and returns its process.
+
+    The process ends with the test, or after five minutes.
+    """
+    with contextlib.ExitStack() as stack:
+        def start_process(script, *flags, **kwargs):
+            process = stack.enter_context(subprocess.Popen(
+                [sys.executable, script.__file__, *map(str, flags)], encoding="utf-8", cwd=tmp_path,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kwargs))
+            stack.callback(process.kill)
+            limit = threading.Timer(300, process.kill)
+            limit.start()
+            stack.callback(limit.cancel)
+            return process
+        yield start_process

@@ -1,8 +1,6 @@
-"""What the tests share: a script as a user starts it, and readers of what a run writes."""
+"""What the tests share: the scripts, and readers of what a run writes."""
 import contextlib
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import autoencoder_recon  # before TensorFlow: hides most of its messages
@@ -17,12 +15,6 @@ SCRIPTS = [autoencoder_recon, encoder_2d]
 # What is the same text in both scripts is tested with one of them.
 only_recon = pytest.mark.parametrize("script", [autoencoder_recon], indirect=True)
 only_encoder = pytest.mark.parametrize("script", [encoder_2d], indirect=True)
-
-
-def start(script, *flags, cwd, **kwargs):
-    """Start a script in a process of its own, as a user does, in the directory `cwd`."""
-    return subprocess.Popen([sys.executable, script.__file__, *map(str, flags)], encoding="utf-8", cwd=cwd,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kwargs)
 
 
 def without_tensorflow_lines(err):
@@ -68,15 +60,12 @@ def snapshot(directory):
 
 
 def read_log(directory):
-    """Return the costs in a log by (tag, epoch), the epochs at which sessions start, and each node's box and op."""
-    values, starts, nodes = {}, [], []
+    """Return the costs in a log, by (tag, epoch), and the nodes of its graph, with their names and operations."""
+    values, nodes = {}, []
     for path in sorted(directory.iterdir()):
         assert ".tfevents." in path.name  # TensorBoard knows its files by that
         for event in tf.train.summary_iterator(str(path)):
             for value in event.summary.value:
                 values[value.tag, event.step] = value.simple_value
-            if event.HasField("session_log"):
-                starts.append(event.step)
-            for node in tf.GraphDef.FromString(event.graph_def).node:
-                nodes.append((node.name.split("/")[0], node.op))
-    return values, starts, nodes
+            nodes += tf.GraphDef.FromString(event.graph_def).node
+    return values, nodes

@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from numpy_network import adam, codes_and_reconstructions, gradients, layers
+from numpy_network import codes_and_reconstructions, layers
 
 import autoencoder_recon
 import encoder_2d
@@ -93,34 +93,14 @@ def test_an_unknown_initializer_is_refused(script):
         initial_values(script, initializer="x")
 
 
-def test_two_training_steps_agree_with_numpy(script, mnist):
-    """Codes, reconstructions, cost and gradients before each step, and all variables after it."""
+@pytest.mark.parametrize("initializer", ["normal", "xavier"])
+def test_codes_reconstructions_and_cost_agree_with_numpy(script, initializer, mnist):
+    x = mnist.test.images[:32]
     with tf.Graph().as_default(), tf.Session() as sess:
-        X, encoder_op, y_pred, cost, optimizer = script.build_network(learning_rate=0.02)
-        gradient_ops = dict(zip(variables(), tf.gradients(cost, list(variables().values()))))
+        X, encoder_op, y_pred, cost, _ = script.build_network(initializer=initializer)
         sess.run(tf.global_variables_initializer())
-        # A tenth of the initial values keeps the units out of saturation, where float32 has few digits to compare.
-        for v in variables().values():
-            sess.run(v.assign(v * 0.1))
-        values = {name: value.astype(np.float64) for name, value in sess.run(variables()).items()}
-        moments = dict.fromkeys(values, (0.0, 0.0))
-
-        # Adam divides by small gradients, whose few digits show in the second step.
-        for step, tolerance in [(1, 2e-5), (2, 1e-3)]:
-            x = mnist.train.images[step * 100:][:32]
-            codes, reconstructions = codes_and_reconstructions(script, values, x)
-            expected = gradients(script, values, x)
-            got_codes, got_y_pred, got_cost, got = sess.run([encoder_op, y_pred, cost, gradient_ops], {X: x})
-            np.testing.assert_allclose(got_codes, codes, rtol=tolerance, atol=tolerance)
-            np.testing.assert_allclose(got_y_pred, reconstructions, rtol=tolerance, atol=tolerance)
-            assert got_cost == pytest.approx(np.mean((x - reconstructions) ** 2), rel=tolerance)
-            for name in values:
-                np.testing.assert_allclose(got[name], expected[name], rtol=10 * tolerance,
-                                           atol=10 * tolerance * abs(expected[name]).max(), err_msg=name)
-
-            sess.run(optimizer, feed_dict={X: x})
-            adam(values, moments, step, expected, 0.02)
-            for name, value in sess.run(variables()).items():
-                error = abs(value - values[name])
-                # A gradient of about nothing may turn its sign in float32, and Adam's step with it: very few do.
-                assert np.quantile(error, 0.99) < 1e-4 and error.max() <= 0.04 * step, name
+        got_codes, got_y_pred, got_cost = sess.run([encoder_op, y_pred, cost], feed_dict={X: x})
+        codes, reconstructions = codes_and_reconstructions(script, sess.run(variables()), x)
+    np.testing.assert_allclose(got_codes, codes, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(got_y_pred, reconstructions, atol=1e-3)
+    assert got_cost == pytest.approx(np.mean((x - reconstructions) ** 2), rel=1e-4)

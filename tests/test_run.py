@@ -19,23 +19,31 @@ STEPS = 600 // BATCH_SIZE  # in an epoch
 
 @pytest.fixture(scope="module", params=SCRIPTS, ids=lambda script: script.__name__)
 def finished_run(request, small_data, tmp_path_factory):
-    """Two epochs, and then the same run resumed for two more: its script, directory, stdout, figure and tensors."""
-    script, directory, stdout, figures = request.param, tmp_path_factory.mktemp("run"), io.StringIO(), []
+    """Two epochs, and then the same run resumed for two more: what it printed, drew, saved and logged."""
+    script, directory, build_network = request.param, tmp_path_factory.mktemp("run"), request.param.build_network
+    stdout, stderr, figures, graphs = io.StringIO(), io.StringIO(), [], []
     flags = ["--data-dir", small_data, "--seed", SEED, "--batch-size", BATCH_SIZE, "--learning-rate", 0.02,
-             "--display-step", 3, "--checkpoint-dir", directory / "c", "--output", directory / "a.png"]
+             "--display-step", 3, "--checkpoint-dir", directory / "new/c", "--output", directory / "a.png"]
     if script is autoencoder_recon:
         flags += ["--examples-to-show", EXAMPLES, "--init", "xavier"]
+
+    def build(*args):
+        graphs.append(tf.get_default_graph())
+        return build_network(*args)
 
     def show():
         assert (directory / "a.png").exists()  # Its window could not be saved any more, once it is closed.
         figures.append(plt.gcf())
-    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(stdout):
+    with pytest.MonkeyPatch.context() as patch, \
+            contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+        patch.setattr(script, "build_network", build)
         patch.setattr(plt, "show", show)
         for epochs in (2, EPOCHS):
             more = ["--training-epochs", epochs, "--log-dir", directory / f"log{epochs}"]
             script.main(list(map(str, flags + more)))
     return SimpleNamespace(script=script, directory=directory, lines=stdout.getvalue().splitlines(),
-                           figure=figures[-1], checkpoint=tensors(directory / "c"))
+                           err=stderr.getvalue(), figure=figures[-1], graph=graphs[-1],
+                           checkpoint=tensors(directory / "new/c"))
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +81,8 @@ def reference(finished_run, arrays):
 
 def test_the_lines_are_those_of_a_plain_loop(finished_run, reference):
     """The digits of the costs are those of the article's formula. Of three epochs, one is printed."""
+    checkpoint = finished_run.directory / "new/c" / f"{finished_run.script.__name__}-2"
+    assert finished_run.err == f"{finished_run.script.__name__}.py: resumed from {checkpoint}, after epoch 2 of 4\n"
     saved = f"Saved {finished_run.directory / 'a.png'}"
     first, resumed = finished_run.lines[:4], finished_run.lines[4:]
     assert first[:2] == [f"Epoch: 0001 cost= {reference.costs[0]:.9f}", "Optimization Finished!"]
@@ -88,21 +98,22 @@ def test_the_weights_are_those_of_a_plain_loop(finished_run, reference):
 
 
 def test_the_log_has_the_costs_of_every_epoch(finished_run, reference):
-    """It has those of epochs that are not printed, too, and tells TensorBoard where each part of the run begins."""
+    """It has those of epochs that are not printed, too."""
     for epochs, part in [(2, (1, 2)), (EPOCHS, (3, 4))]:
-        values, starts, _ = read_log(finished_run.directory / f"log{epochs}")
-        assert starts == [part[0]]
+        values, _ = read_log(finished_run.directory / f"log{epochs}")
         expected = {("cost", epoch): reference.costs[epoch - 1] for epoch in part}
         expected |= {("validation_cost", epoch): reference.validation_costs[epoch - 1] for epoch in part}
         assert values == pytest.approx(expected, abs=1e-8)
 
 
 def test_the_logged_graph_has_the_articles_parts(finished_run):
-    """TensorBoard draws X, encoder, decoder, cost and training as connected boxes."""
-    _, _, nodes = read_log(finished_run.directory / "log2")
-    assert {box for box, _ in nodes} == {
-        "X", "weights", "biases", "encoder", "decoder", "cost", "training", "init", "save"}
-    assert {box for box, op in nodes if op == "MatMul"} == {"encoder", "decoder", "training"}
+    """TensorBoard draws X, encoder, decoder, cost and training as connected boxes. Training adds nothing to them."""
+    _, nodes = read_log(finished_run.directory / f"log{EPOCHS}")
+    boxes = {node.name: node.name.split("/")[0] for node in nodes}
+    assert set(boxes.values()) == {
+        "X", "weights", "biases", "encoder", "decoder", "cost", "training", "settings", "init", "save"}
+    assert {boxes[node.name] for node in nodes if node.op == "MatMul"} == {"encoder", "decoder", "training"}
+    assert boxes.keys() == {operation.name for operation in finished_run.graph.get_operations()}
 
 
 @pytest.mark.parametrize("finished_run", [autoencoder_recon], indirect=True)
