@@ -155,17 +155,18 @@ def main(argv=None):
     with tf.Graph().as_default(), tf.Session() as sess:
         X, encoder_op, y_pred, cost, optimizer = build_network(
             args.learning_rate, args.seed, args.init)
-        # These settings decide what the weights become. As a variable, they are saved with the
-        # weights, and a run with other settings or images refuses to go on from them.
-        settings = (f"--init {args.init} --seed {args.seed} --batch-size {args.batch_size} "
-                    f"on {mnist.train.num_examples} images (checksum {mnist.train.checksum})")
-        tf.Variable(settings, trainable=False, name="settings")
+        if args.checkpoint_dir:
+            # These settings decide what the weights become. As a variable, they are saved with the
+            # weights, and a run with other settings or images refuses to go on from them.
+            settings = (f"--init {args.init} --seed {args.seed} --batch-size {args.batch_size} "
+                        f"on {mnist.train.num_examples} images (checksum {mnist.train.checksum})")
+            tf.Variable(settings, trainable=False, name="settings")
+            saver = tf.train.Saver(max_to_keep=1, save_relative_paths=True)
         init = tf.global_variables_initializer()
         sess.run(init)
 
         first_epoch = 0
         if args.checkpoint_dir:
-            saver = tf.train.Saver(max_to_keep=1, save_relative_paths=True)
             first_epoch = restore_checkpoint(
                 saver, sess, args.checkpoint_dir, settings, args.training_epochs)
             mnist.train.skip(first_epoch * total_batch * args.batch_size)  # images already used

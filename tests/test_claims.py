@@ -1,4 +1,6 @@
-"""The measures behind the README's table agree with what is known otherwise."""
+"""The measures behind the README's table agree with what is known otherwise, and the program goes on when stopped."""
+import runpy
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -47,7 +49,7 @@ def test_every_row_and_picture_is_made_and_no_training_repeated(small_data, tmp_
         return capsys.readouterr()
     out, err = measure()
     rows = [line for line in out.splitlines() if line.startswith("| ")]
-    assert len(rows) == 6 and "nan" not in out
+    assert len(rows) == 5 and "nan" not in out
     assert all(row.count("**") == 2 and row.count("±") == 4 for row in rows[1:])
     assert err.startswith("18 networks to train") and err.count("test MSE") == 18
     assert {path.name for path in tmp_path.glob("*.png")} == {"reconstructions.png", "codes.png", "training.png"}
@@ -56,3 +58,15 @@ def test_every_row_and_picture_is_made_and_no_training_repeated(small_data, tmp_
     again, err = measure()
     assert again == out and err.startswith("1 networks to train") and err.count("test MSE") == 1
     plt.close("all")
+
+
+def test_ctrl_c_is_answered_with_one_line(monkeypatch, tmp_path, capsys):
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("mnist_data.input_data.read_data_sets", interrupt)
+    with pytest.raises(SystemExit) as info:
+        runpy.run_path(measure_claims.__file__, run_name="__main__")
+    assert info.value.code == 130
+    line = "Stopped. Start it again, and it goes on after the last finished training."
+    assert capsys.readouterr().err.splitlines()[-1] == line

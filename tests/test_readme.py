@@ -1,11 +1,12 @@
-"""What the README says of itself: its flags, its programs and its commands."""
+"""What the README says: its words, flags, commands and programs."""
 import re
+import shutil
 from pathlib import Path
 
 import benchmark_training
 import numpy as np
 import pytest
-from helpers import ROOT, only_encoder, tensors
+from helpers import ROOT, SCRIPTS, only_encoder, only_recon, tensors
 from numpy_network import codes_and_reconstructions
 
 import autoencoder_recon
@@ -13,12 +14,16 @@ import encoder_2d
 from mnist_data import input_data
 
 README = (ROOT / "README.md").read_text("utf-8")
+MY_DATA, DECODE = re.findall(r"```python\n(.*?)```", README, re.S)
 
 
-def python_block(beginning):
-    """Return the program in the README that begins so."""
-    (program,) = re.findall(rf"```python\n({beginning}.*?)```", README, re.S)
-    return program
+def section(title):
+    return README.partition(f"\n## {title}")[2].partition("\n## ")[0]
+
+
+def test_the_lines_that_explain_words_are_in_the_scripts():
+    for line in re.findall(r"`(.+?)`", section("Words")):
+        assert all(line in (ROOT / f"{script.__name__}.py").read_text("utf-8") for script in SCRIPTS), line
 
 
 def test_the_table_of_flags_is_that_of_the_help(script, monkeypatch, tmp_path, capsys):
@@ -30,8 +35,7 @@ def test_the_table_of_flags_is_that_of_the_help(script, monkeypatch, tmp_path, c
     for flag, text in re.findall(r"^  (--[\w-]+)(.*(?:\n    .*)?)$", capsys.readouterr().out, re.M):
         default = re.search(r"\(default: ([^,)]+)", text)
         found[flag] = default[1] if default else "none"
-    table = README.partition("## Flags\n")[2].partition("\n## ")[0]
-    for flag, default, meaning in re.findall(r"^\| `(--[\w-]+)[^`]*` \| (.*?) \| (.*) \|$", table, re.M):
+    for flag, default, meaning in re.findall(r"^\| `(--[\w-]+)[^`]*` \| (.*?) \| (.*) \|$", section("Flags"), re.M):
         if "only in" not in meaning or script.__name__ in meaning:
             expected[flag] = default.strip("` ")
     expected["--data-dir"] = str(ROOT / "mnist_data")  # beside the script, whatever the working directory
@@ -39,40 +43,60 @@ def test_the_table_of_flags_is_that_of_the_help(script, monkeypatch, tmp_path, c
     assert found == expected
 
 
-@only_encoder
+def test_the_command_that_tests_is_that_of_ci():
+    """.ci/run finds it in the README, and runs it with other versions, too."""
+    (pattern,) = re.findall(r"grep -m 1 '(.+)' README", (ROOT / ".ci/run").read_text("utf-8"))
+    (command,) = re.findall(pattern, README, re.M)
+    assert command.endswith(" && pip install -r requirements.txt && pytest")
+
+
+@only_recon
+@pytest.mark.parametrize("own", [False, True])
+def test_my_data(own, run, monkeypatch):
+    """The program works as it is, and with arrays of bytes. The flags that stand below it train on what it writes."""
+    shutil.copytree(ROOT / "mnist_data", "mnist_data")
+    images, labels = input_data.read_data_sets("mnist_data").validation.images[:300], np.zeros(300)
+    program = MY_DATA
+    if own:
+        np.savez("own.npz", images=np.rint(images * 255).astype(np.uint8).reshape(300, 28, 28), labels=labels)
+        for line, new in [("images = mnist.*", "images = np.load('own.npz')['images']"),
+                          ("labels = mnist.*", "labels = np.load('own.npz')['labels']"), ("white = 1 ", "white = 255 ")]:
+            program, changed = re.subn(line, new, program)
+            assert changed == 1
+    exec(program, {})
+    order = np.random.default_rng(0).permutation(300)
+    sets = input_data.read_data_sets("my_data", validation_size=0)
+    np.testing.assert_array_equal(np.concatenate([sets.test.images, sets.train.images]), images[order])
+    assert own == (not sets.train.labels.any())
+    (flags,) = re.findall(r"^python my_data.py && python autoencoder_recon.py (.*)$", README, re.M)
+    assert "Test MSE: " in run(*flags.replace("epochs 100", "epochs 1").split()).out
+
+
 @pytest.mark.parametrize("initializer", ["normal", "xavier"])
-def test_the_program_that_uses_a_model(initializer, run, small_data, tmp_path):
+def test_decode(initializer, script, run, mnist, capsys):
     """It gives what NumPy makes of the saved weights. Its plane reaches as far as the codes."""
-    run("--training-epochs", 1, "--checkpoint-dir", "checkpoints", "--init", initializer)
-    names = {}
-    exec(python_block("import encoder_2d").replace('"mnist_data"', repr(str(small_data))), names)
-    codes, reconstructions = codes_and_reconstructions(encoder_2d, tensors("checkpoints"), names["images"])
-    np.testing.assert_allclose(names["codes"], codes, atol=1e-3)
-    np.testing.assert_allclose(names["reconstructions"], reconstructions, atol=1e-4)
-    for end in (np.min, np.max):
-        np.testing.assert_allclose(end(names["plane"], axis=(0, 1)), end(codes, axis=0), atol=1e-3)
-    assert (tmp_path / "plane.png").exists()
+    run("--training-epochs", 1, "--init", initializer, "--checkpoint-dir", "checkpoints/2d")
+    shutil.copytree(ROOT / "mnist_data", "mnist_data")
+    program, names = DECODE, {}
+    if script is autoencoder_recon:
+        program = program.partition("    # The plane:")[0].replace("encoder_2d", "autoencoder_recon")
+    exec(program, names)
+    codes, reconstructions = codes_and_reconstructions(script, tensors("checkpoints/2d"), mnist.test.images)
+    np.testing.assert_allclose(np.load("codes.npy"), codes, atol=1e-3)
+    np.testing.assert_allclose(names["reconstructions"], reconstructions, atol=1e-3)
+    mse = float(re.fullmatch(r"Test MSE: (\S+)\n", capsys.readouterr().out)[1])
+    assert mse == pytest.approx(np.mean((mnist.test.images - reconstructions) ** 2), rel=1e-3)
+    if script is encoder_2d:
+        for end in (np.min, np.max):
+            np.testing.assert_allclose(end(names["plane"], axis=(0, 1)), end(codes, axis=0), atol=1e-3)
+        assert Path("plane.png").exists()
 
 
-def test_the_program_says_that_there_is_no_model(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit, match="checkpoints/ has no checkpoint"):
-        exec(python_block("import encoder_2d").replace('"mnist_data"', repr(str(ROOT / "mnist_data"))), {})
-
-
-@pytest.mark.parametrize("number", [np.uint8, np.int64, np.float64])
-def test_the_lines_that_write_a_data_set(number, tmp_path, monkeypatch):
-    """What they write is read, and trained on."""
-    monkeypatch.chdir(tmp_path)
-    rng = np.random.default_rng(0)
-    arrays = {"train_images": rng.integers(0, 256, (300, 28, 28)), "train_labels": rng.integers(0, 10, 300),
-              "test_images": rng.integers(0, 256, (50, 28, 28)), "test_labels": rng.integers(0, 10, 50)}
-    exec(python_block("import numpy"), {name: array.astype(number) for name, array in arrays.items()})
-    sets = input_data.read_data_sets(tmp_path, validation_size=100)
-    np.testing.assert_array_equal(np.rint(sets.test.images * 255).reshape(50, 28, 28), arrays["test_images"])
-    np.testing.assert_array_equal(sets.train.labels, arrays["train_labels"][100:])
-    autoencoder_recon.main(["--data-dir=.", "--validation-size=100", "--batch-size=50", "--training-epochs=1"])
-    assert Path("autoencoder_recon.png").exists()
+@only_encoder
+def test_main_runs_in_a_notebook_with_the_flags_of_the_list(script, run, monkeypatch):
+    """In Jupyter, sys.argv has Jupyter's own."""
+    monkeypatch.setattr("sys.argv", ["ipykernel_launcher.py", "-f", "kernel.json"])
+    assert run("--training-epochs", 0).out.startswith("Optimization Finished!")
 
 
 def test_benchmark(small_data, capsys):
