@@ -1,4 +1,4 @@
-"""Train a 784-128-64-10-2 encoder on MNIST and draw the test digits as points in the plane.
+"""Train a 784-128-64-10-2 autoencoder on MNIST and draw the codes of test digits in the plane.
 Start it with `python encoder_2d.py`. README.md describes the article that it is from."""
 import argparse
 import contextlib
@@ -33,12 +33,12 @@ n_hidden_4 = 2  # units of the last encoder layer; its output is the code, which
 
 
 def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
-    """Add the article's network to the default graph. Nothing is computed before sess.run().
+    """Describe the article's network in a graph. Nothing is computed here, but in sess.run().
 
     Call it in `with tf.Graph().as_default():`. Elsewhere, tf.placeholder raises RuntimeError.
-    learning_rate: above 0. seed: 0 to 2**31 - 2 (TensorFlow takes it modulo 2**31 - 1).
-    initializer: "normal", the article's, or "xavier": Xavier Glorot's rule, times 4. Larger layers
-    get smaller weights then. Raises ValueError for another initializer.
+    learning_rate: above 0. seed: 0 to 2**31 - 2. initializer: "normal", the article's, or "xavier",
+    Xavier Glorot's rule times 4, with smaller weights for larger layers. Raises ValueError for
+    another initializer.
 
     Returns X, encoder_op (codes), y_pred (reconstructions), cost, and optimizer, the operation of
     one training step. X and y_pred are float32 (n, 784) in [0, 1]; encoder_op is float32 (n, 2).
@@ -60,8 +60,6 @@ def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
 
     # A name scope is a box in TensorBoard's picture of the graph. Its name is also a part of its
     # variables' names (weights/encoder_h1). If you change a name, models saved before do not fit.
-    # If you change anything else, such as the sigmoid, use a new --checkpoint-dir: a model saved
-    # before would be resumed as if it were of the new network, since only shapes are compared.
     with tf.name_scope("weights"):
         weights = {  # a row for each input of a layer, a column for each of its units
             "encoder_h1": tf.Variable(initial_weight([n_input, n_hidden_1]), name="encoder_h1"),
@@ -85,16 +83,18 @@ def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
             "decoder_b4": tf.Variable(initial_bias([n_input]), name="decoder_b4"),
         }
 
+    # If you change a formula from here to the optimizer, use a new --checkpoint-dir: a model that
+    # was trained with the old formula would be resumed, since its variables have the same shapes.
     sigmoid = tf.nn.sigmoid
-    def encoder(x):  # each layer is xW + b, followed by a sigmoid, except the last
+    def encoder(x):  # each layer is xW + b, followed by a sigmoid, except for the last layer
         layer_1 = sigmoid(tf.add(tf.matmul(x, weights["encoder_h1"]), biases["encoder_b1"]))
         layer_2 = sigmoid(tf.add(tf.matmul(layer_1, weights["encoder_h2"]), biases["encoder_b2"]))
         layer_3 = sigmoid(tf.add(tf.matmul(layer_2, weights["encoder_h3"]), biases["encoder_b3"]))
-        # No sigmoid: so the numbers of a code are not limited to [0, 1].
+        # No sigmoid, so that a code can be any two numbers.
         layer_4 = tf.add(tf.matmul(layer_3, weights["encoder_h4"]), biases["encoder_b4"])
         return layer_4
 
-    def decoder(x):  # from a code to an image: layer 1 takes the code
+    def decoder(x):  # from a code to an image; the last sigmoid keeps it in [0, 1]
         layer_1 = sigmoid(tf.add(tf.matmul(x, weights["decoder_h1"]), biases["decoder_b1"]))
         layer_2 = sigmoid(tf.add(tf.matmul(layer_1, weights["decoder_h2"]), biases["decoder_b2"]))
         layer_3 = sigmoid(tf.add(tf.matmul(layer_2, weights["decoder_h3"]), biases["decoder_b3"]))
@@ -121,8 +121,8 @@ def draw(encoder_result, labels):
     plt.scatter(x, y, c=labels, cmap="tab10", vmin=-0.5, vmax=9.5, s=4, linewidths=0)
     plt.xlabel("first number of the code")
     plt.ylabel("second number of the code")
-    # Write each digit in the cell of a grid where it most outnumbers all others together. The
-    # median of its codes is a worse place: most codes around it may be of other digits.
+    # Write each digit in that cell of a grid where its points most outnumber all others. (Around
+    # the median of its points, most points may be of other digits.)
     total, x_edges, y_edges = np.histogram2d(x, y, bins=40)
     for digit in np.unique(labels):
         own, _, _ = np.histogram2d(x[labels == digit], y[labels == digit], bins=(x_edges, y_edges))
@@ -156,8 +156,8 @@ def main(argv=None):
         X, encoder_op, y_pred, cost, optimizer = build_network(
             args.learning_rate, args.seed, args.init)
         if args.checkpoint_dir:
-            # These settings decide what the weights become. As a variable, they are saved with the
-            # weights, and a run with other settings or images refuses to go on from them.
+            # A model may be trained on only with these settings and images. As a variable, they are
+            # saved with the weights, and restore_checkpoint() compares them.
             settings = (f"--init {args.init} --seed {args.seed} --batch-size {args.batch_size} "
                         f"on {mnist.train.num_examples} images (checksum {mnist.train.checksum})")
             tf.Variable(settings, trainable=False, name="settings")
@@ -183,7 +183,7 @@ def main(argv=None):
             if epoch % args.display_step == 0:
                 print("Epoch:", "%04d" % (epoch + 1), "cost=", "{:.9f}".format(c), flush=True)
 
-            # c was computed before the last step. If the cost after it is infinite or NaN, stop:
+            # c was computed before the last step. If the cost is infinite or NaN after it, stop:
             # only one checkpoint is kept, and this network must not replace it.
             if not np.isfinite(sess.run(cost, feed_dict={X: batch_xs})):
                 raise RunError(f"the cost is not finite after epoch {epoch + 1}: "
@@ -191,7 +191,7 @@ def main(argv=None):
             if args.log_dir:
                 validation_cost = sess.run(cost, feed_dict={X: mnist.validation.images})
                 log_costs(writer, epoch + 1, cost=c, validation_cost=validation_cost)
-            # After the log: a run that is killed between them repeats the epoch and skips none.
+            # Save after logging: a run that is killed in between logs the epoch twice, not never.
             if args.checkpoint_dir:
                 save_checkpoint(saver, sess, args.checkpoint_dir, epoch + 1)
         print("Optimization Finished!", flush=True)
@@ -205,14 +205,14 @@ def main(argv=None):
         plt.colorbar(ticks=range(10), label="digit")
         picture = io.BytesIO()
         plt.savefig(picture, format=args.output.suffix[1:])
-    with one_line_errors(args.output):  # savefig(FILE) leaves half a JPEG on a full disk, silently
+    with one_line_errors(args.output):  # on a full disk, savefig() would save half a JPEG silently
         args.output.write_bytes(picture.getvalue())
     print(f"Saved {args.output}", flush=True)
     plt.show()  # in a notebook or a window; waits until the window is closed
     plt.close()
 
 
-# From here on, autoencoder_recon.py and encoder_2d.py are the same: change both or neither.
+# From here on, the text is the same in autoencoder_recon.py and encoder_2d.py. Keep it so.
 class RunError(Exception):
     """A run can't begin or can't go on. The message is one line."""
 
@@ -258,7 +258,7 @@ def add_common_flags(parser):
     add("--learning-rate", type=number(float, 1e-30, 1e38), default=learning_rate,
         help="step size of the optimizer (default: %(default)s)")
     add("--training-epochs", type=number(int, 0), default=training_epochs,
-        help="total of epochs, with those before the run was resumed (default: %(default)s)")
+        help="epochs in all, with those before the run was resumed (default: %(default)s)")
     add("--batch-size", type=number(int, 1), default=batch_size,
         help="images in a training step (default: %(default)s)")
     add("--display-step", type=number(int, 1), default=display_step,
@@ -271,12 +271,12 @@ def add_common_flags(parser):
     add("--output", metavar="FILE", type=path, default=Path(f"{script.stem}.png"),
         help="the picture; its ending decides the format (default: %(default)s)")
     add("--checkpoint-dir", metavar="DIR", type=path,
-        help="save the model there after every epoch and resume from it; --init, --seed, "
-             "--batch-size and the training images must stay the same, other flags may change, "
-             "but --training-epochs must not be less than the model has")
+        help="save the model there after every epoch, and resume from it; --init, --seed, "
+             "--batch-size, --validation-size and the images must then be the same, and "
+             "--training-epochs not fewer than the model has; other flags may change")
     add("--log-dir", metavar="DIR", type=path,
         help="write a log there for TensorBoard, which draws all runs in one directory as one "
-             "curve: each run needs its own")
+             "curve: each new run needs its own")
 
 
 def check_paths(parser, args):
@@ -325,12 +325,13 @@ def restore_checkpoint(saver, sess, directory, settings, training_epochs):
         # Saver does not compare shapes: it would put an array of any shape into a variable.
         shapes = {v.op.name: v.shape.as_list() for v in tf.global_variables()}
         if reader.get_variable_to_shape_map() != shapes:
-            raise RunError(f"{last}: another network or optimizer, with other variables or shapes")
+            raise RunError(f"{last}: has variables of other names or shapes than this network")
         saved_settings = reader.get_tensor("settings").decode()
         if saved_settings != settings:
             raise RunError(f"{last}: trained with {saved_settings}, not with {settings}")
         if int(epoch) > training_epochs:
-            raise RunError(f"{last}: has more epochs than --training-epochs {training_epochs}")
+            raise RunError(
+                f"{last}: has {epoch} epochs, more than --training-epochs {training_epochs}")
         saver.restore(sess, last)
     saver.recover_last_checkpoints([last])  # so that Saver removes it after the next save
     print(f"{script.name}: resumed from {last}, after epoch {epoch} of {training_epochs}",
@@ -348,8 +349,8 @@ def save_checkpoint(saver, sess, directory, epoch):
 def open_log(directory, graph):
     """Return a FileWriter that has written the graph in `directory`. Raises RunError."""
     with one_line_errors(directory):
-        # Without session=, FileWriter writes in a thread, which prints an error and raises none.
-        # With it, FileWriter adds operations to the session's graph, which therefore is a new one.
+        # With session=, FileWriter raises its errors. (Without it, a thread only prints them.) It
+        # also adds operations to the graph of this session, which therefore is an empty one.
         writer = tf.summary.FileWriter(directory, graph, session=tf.Session(graph=tf.Graph()))
         writer.flush()
     return writer

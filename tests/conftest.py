@@ -66,6 +66,8 @@ def refused(run, script, capsys):
 
     The line is the last of a usage error, or the message of an exception. The run must print and change nothing.
     """
+    Path(f"{script.__name__}.png").write_bytes(b"an old picture")
+
     def expect_refusal(*flags):
         before = snapshot(Path.cwd())
         with pytest.raises((SystemExit, input_data.DataError, script.RunError)) as info:

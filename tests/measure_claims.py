@@ -2,8 +2,8 @@
 
     pip install scikit-learn && python tests/measure_claims.py
 
-Print a table and a few lines, and draw reconstructions.png, codes.png and training.png in claims/. This takes an hour or
-two on two cores. Each finished training becomes a line of claims/runs.jsonl and is not repeated: the program can be
+Print a table and a few lines, and draw reconstructions.png, codes.png and training.png in claims/. On two cores, this
+takes an hour or two. Each finished training becomes a line of claims/runs.jsonl and is not repeated: the program can be
 stopped at any time and started again.
 """
 import json

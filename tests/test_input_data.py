@@ -42,11 +42,6 @@ def test_validation_size(small_data):
         input_data.read_data_sets(small_data, validation_size=-1)
 
 
-def test_unpacked_files_give_the_same_as_packed_ones(small_data, mnist):
-    for a, b in zip(mnist, input_data.read_data_sets(small_data)):
-        assert (a.images[:len(b.images)] == b.images).all() and (a.labels[:len(b.labels)] == b.labels).all()
-
-
 def test_images_have_the_bits_of_tensorflows_reader(small_data):
     raw = np.frombuffer((small_data / IMAGES).read_bytes()[16:], np.uint8)
     expected = raw.reshape(5600, 784)[5000:].astype(np.float32) * np.float32(1 / 255)
@@ -76,17 +71,13 @@ BAD = {
     "cut gzip": (f"{IMAGES}.gz", lambda b: gzip.compress(b, 1)[:-5000], "not a whole gzip file"),
     "damaged gzip": (f"{IMAGES}.gz", lambda b: gzip.compress(b, 1)[:-8] + bytes(8), "not a whole gzip file: CRC check"),
     "changed gzip": (f"{IMAGES}.gz", lambda b: gzip.compress(b, 1)[:99] + bytes(99), "not a whole gzip file"),
-    "junk after gzip": (f"{IMAGES}.gz", lambda b: gzip.compress(b, 1) + b"junk", "not a whole gzip file"),
     "HTML": (f"{IMAGES}.gz", lambda b: b"<!DOCTYPE html>", "begins with b'<!DOCTYPE html', not with"),
-    "zip": (IMAGES, lambda b: b"PK\3\4" + b, r"begins with b'PK\x03\x04"),
     "gzip in gzip": (IMAGES, lambda b: gzip.compress(gzip.compress(b, 1)), r"begins with b'\x1f\x8b"),
-    "Git LFS": (f"{IMAGES}.gz", lambda b: b"version https://git-lfs", "begins with b'version https:'"),
     "empty": (IMAGES, lambda b: b"", "begins with b'', not with"),
     "labels for images": (IMAGES, lambda b: idx_bytes(np.zeros(5600)), r"begins with b'\x00\x00\x08\x01"),
     "half a header": (IMAGES, lambda b: b[:9], "ends within its header"),
     "no images": (IMAGES, lambda b: idx_bytes(np.zeros((0, 28, 28))), "0 examples of shape [28, 28]"),
     "other size": (IMAGES, lambda b: idx_bytes(np.zeros((5600, 16, 49))), "5600 examples of shape [16, 49]"),
-    "float64": (IMAGES, lambda b: b[:16] + 8 * b[16:], "35123216 bytes, but its header announces 4390416"),
     "billions": (IMAGES, lambda b: b[:4] + b"\xff" * 4 + b[8:], "4390416 bytes, but its header announces 3367"),
     "a byte left over": (LABELS, lambda b: b + b"x", "5609 bytes, but its header announces 5608"),
     "unequal counts": (LABELS, lambda b: idx_bytes(np.zeros(5599)), "5599 labels for 5600 images"),

@@ -33,12 +33,6 @@ def initial_values(script, **kwargs):
         return sess.run(variables())
 
 
-def test_variables_have_the_sizes_of_the_layers(script):
-    shapes = {name: value.shape for name, value in initial_values(script).items()}
-    assert shapes == ({layer.weights: (layer.inputs, layer.units) for layer in layers(script)}
-                      | {layer.biases: (layer.units,) for layer in layers(script)})
-
-
 def test_initial_values_are_the_articles(script):
     """autoencoder_recon.py draws weights from a normal distribution, encoder_2d.py from a truncated one."""
     values = initial_values(script, seed=3)
