@@ -1,5 +1,5 @@
 """Train a 784-256-128 autoencoder on MNIST and draw test digits above their reconstructions.
-Start it with `python autoencoder_recon.py`. README.md describes the article that it is from."""
+Start it with `python autoencoder_recon.py`. README.md describes the article that it comes from."""
 import argparse
 import contextlib
 import io
@@ -31,7 +31,7 @@ n_hidden_2 = 128  # units of the second encoder layer; its output is the code of
 
 
 def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
-    """Describe the article's network in a graph. Nothing is computed here, but in sess.run().
+    """Describe the article's network in a graph. Nothing is computed until sess.run().
 
     Call it in `with tf.Graph().as_default():`. Elsewhere, tf.placeholder raises RuntimeError.
     learning_rate: above 0. seed: 0 to 2**31 - 2. initializer: "normal", the article's, or "xavier",
@@ -72,8 +72,8 @@ def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
             "decoder_b2": tf.Variable(initial_bias([n_input]), name="decoder_b2"),
         }
 
-    # If you change a formula from here to the optimizer, use a new --checkpoint-dir: a model that
-    # was trained with the old formula would be resumed, since its variables have the same shapes.
+    # If you change a formula below or an initial value above, use a new --checkpoint-dir. In the
+    # old one, the old model would be resumed without an error: its variables have the same shapes.
     sigmoid = tf.nn.sigmoid
     def encoder(x):  # each layer is xW + b, followed by a sigmoid
         layer_1 = sigmoid(tf.add(tf.matmul(x, weights["encoder_h1"]), biases["encoder_b1"]))
@@ -117,7 +117,7 @@ def main(argv=None):
     """Run the article's steps. argv: a list of flags; None means those of the command line.
 
     Raises SystemExit for a bad flag, DataError for bad data, and RunError if another file can't be
-    used, if a checkpoint is not of this run, or if the cost becomes infinite or NaN.
+    used, if a checkpoint is of another run, or if the cost becomes infinite or NaN.
     """
     parser = argparse.ArgumentParser(prog=script.name, description=__doc__)
     parser.add_argument("--examples-to-show", type=number(int, 1, 100), default=examples_to_show,
@@ -137,8 +137,8 @@ def main(argv=None):
         X, encoder_op, y_pred, cost, optimizer = build_network(
             args.learning_rate, args.seed, args.init)
         if args.checkpoint_dir:
-            # A model may be trained on only with these settings and images. As a variable, they are
-            # saved with the weights, and restore_checkpoint() compares them.
+            # Training may go on only with the same settings and training images. This variable is
+            # saved with the weights, and restore_checkpoint() compares the text.
             settings = (f"--init {args.init} --seed {args.seed} --batch-size {args.batch_size} "
                         f"on {mnist.train.num_examples} images (checksum {mnist.train.checksum})")
             tf.Variable(settings, trainable=False, name="settings")
@@ -172,7 +172,7 @@ def main(argv=None):
             if args.log_dir:
                 validation_cost = sess.run(cost, feed_dict={X: mnist.validation.images})
                 log_costs(writer, epoch + 1, cost=c, validation_cost=validation_cost)
-            # Save after logging: a run that is killed in between logs the epoch twice, not never.
+            # Save after logging: if the run is killed in between, this epoch is logged once more.
             if args.checkpoint_dir:
                 save_checkpoint(saver, sess, args.checkpoint_dir, epoch + 1)
         print("Optimization Finished!", flush=True)
@@ -188,7 +188,7 @@ def main(argv=None):
     with one_line_errors(args.output):  # on a full disk, savefig() would save half a JPEG silently
         args.output.write_bytes(picture.getvalue())
     print(f"Saved {args.output}", flush=True)
-    plt.show()  # in a notebook or a window; waits until the window is closed
+    plt.show()  # in a notebook, or in a window, and waits until that is closed
     plt.close()
 
 
@@ -234,15 +234,17 @@ def add_common_flags(parser):
     add("--data-dir", metavar="DIR", type=path, default=script.resolve().parent / "mnist_data",
         help="directory of the four MNIST files (default: %(default)s)")
     add("--validation-size", type=number(int, 1), default=5000,
-        help="training images, the first ones, kept for validation (default: %(default)s)")
+        help="training images, the first ones, that are not trained on: the log has their cost "
+             "(default: %(default)s)")
     add("--learning-rate", type=number(float, 1e-30, 1e38), default=learning_rate,
-        help="step size of the optimizer (default: %(default)s)")
+        help="step size of the optimizer; not saved with a model (default: %(default)s)")
     add("--training-epochs", type=number(int, 0), default=training_epochs,
-        help="epochs in all, with those before the run was resumed (default: %(default)s)")
+        help="epochs in all, including those of a resumed model (default: %(default)s)")
     add("--batch-size", type=number(int, 1), default=batch_size,
         help="images in a training step (default: %(default)s)")
     add("--display-step", type=number(int, 1), default=display_step,
-        help="print the cost every DISPLAY_STEP epochs (default: %(default)s)")
+        help="print the cost of the first epoch, and then of every DISPLAY_STEP-th "
+             "(default: %(default)s)")
     add("--init", choices=["normal", "xavier"], default="normal",
         help="initial weights: the article's, or Xavier Glorot's rule times 4 "
              "(default: %(default)s, the article's)")
@@ -251,12 +253,12 @@ def add_common_flags(parser):
     add("--output", metavar="FILE", type=path, default=Path(f"{script.stem}.png"),
         help="the picture; its ending decides the format (default: %(default)s)")
     add("--checkpoint-dir", metavar="DIR", type=path,
-        help="save the model there after every epoch, and resume from it; --init, --seed, "
+        help="keep the model of the last epoch there, and resume from it; --init, --seed, "
              "--batch-size, --validation-size and the images must then be the same, and "
              "--training-epochs not fewer than the model has; other flags may change")
     add("--log-dir", metavar="DIR", type=path,
         help="write a log there for TensorBoard, which draws all runs in one directory as one "
-             "curve: each new run needs its own")
+             "curve: a new run needs a new directory")
 
 
 def check_paths(parser, args):
@@ -314,8 +316,8 @@ def restore_checkpoint(saver, sess, directory, settings, training_epochs):
                 f"{last}: has {epoch} epochs, more than --training-epochs {training_epochs}")
         saver.restore(sess, last)
     saver.recover_last_checkpoints([last])  # so that Saver removes it after the next save
-    print(f"{script.name}: resumed from {last}, after epoch {epoch} of {training_epochs}",
-          file=sys.stderr)
+    print(f"{script.name}: resumed from {last}, after epoch {epoch}; "
+          f"{training_epochs - int(epoch)} more to train", file=sys.stderr)
     return int(epoch)
 
 

@@ -69,13 +69,13 @@ class DataSet:
 @functools.lru_cache(maxsize=1)  # many batches come from one permutation
 def permutation(n, seed, k):
     """Return permutation k of the numbers from 0 to n - 1. It depends on n, seed and k alone."""
-    # Only for RandomState, NumPy promises the same permutations in all its versions.
+    # Only for RandomState does NumPy promise the same permutations in all its versions.
     return np.random.RandomState([seed, k]).permutation(n)
 
 
 def scale(pixels):
     """Return bytes as float32 from 0 to 1."""
-    # TensorFlow's module multiplies by 1/255. Division by 255 would give slightly other floats.
+    # TensorFlow's module multiplies by 1/255. Division by 255 would give slightly different floats.
     return np.multiply(pixels, np.float32(1 / 255), dtype=np.float32)
 
 
@@ -96,7 +96,7 @@ def find_file(train_dir, name):
         raise DataError(f"{train_dir}: {err.strerror}") from err
     for each in names:
         path = os.path.join(train_dir, each)
-        if each in present and not os.path.isdir(path):  # some archives have directories so named
+        if each in present and not os.path.isdir(path):  # some archives have such directories
             return path
     raise DataError(f"{train_dir}: there is no file {' or '.join(names)}")
 
@@ -176,10 +176,12 @@ def read_data_sets(train_dir, one_hot=False, validation_size=5000, seed=0):
 def write_data_sets(train_dir, train_images, train_labels, test_images, test_labels, white):
     """Write arrays as the four files that read_data_sets() reads, in a new directory `train_dir`.
 
-    images: numbers (n, 28, 28) or (n, 784), from 0 (black) to `white`. The files have bytes: pixels
-    are multiplied by 255 / white and rounded. labels: integers (n,), from 0 to 9, of any type.
+    images: numbers (n, 28, 28) or (n, 784), from 0 (black, the background) to `white`. The files
+    have bytes: pixels are multiplied by 255 / white and rounded.
+    labels: integers (n,), from 0 to 9, of any number type.
     white: the value of a white pixel, such as 255 for bytes, or 1 for pixels from 0 to 1.
-    Shuffle arrays that are sorted: read_data_sets() takes the first images for validation.
+    If the images are sorted, shuffle them together with their labels before: read_data_sets() takes
+    the first ones for validation.
 
     Raises ValueError if an array is not like this, or if all images of a set are so dark that
     `white` must be wrong; FileExistsError if the directory exists, since its other files might be
@@ -217,8 +219,8 @@ def label_bytes(name, labels, n):
     """Return labels of n images as uint8 (n,). Raises ValueError, with `name`."""
     labels = np.asarray(labels)
     if labels.shape != (n,):
-        raise ValueError(f"{name}: shape {labels.shape}, but there are {n} images")
+        raise ValueError(f"{name}: shape {labels.shape}, not ({n},), a label for each image")
     wrong = labels[~np.isin(labels, range(10))]
     if len(wrong) > 0:
-        raise ValueError(f"{name}: {wrong[0]} is not an integer from 0 to 9")
+        raise ValueError(f"{name}: {wrong.tolist()[0]!r} is not an integer from 0 to 9")
     return labels.astype(np.uint8)

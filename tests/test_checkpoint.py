@@ -63,7 +63,7 @@ def test_other_flags_may_change_and_directories_may_be_moved(run, trained, small
     monkeypatch.chdir(tmp_path / "moved")
     resumed = run("--checkpoint-dir", ".", "--training-epochs", 2, "--learning-rate", 0.005, "--display-step", 2,
                   "--data-dir", "../data", "--output", "../a.SVG", "--log-dir", "../log")
-    assert resumed.err == "encoder_2d.py: resumed from ./encoder_2d-1, after epoch 1 of 2\n"
+    assert resumed.err == "encoder_2d.py: resumed from ./encoder_2d-1, after epoch 1; 1 more to train\n"
     assert {path.name for path in (tmp_path / "moved").iterdir()} == {
         "checkpoint", "encoder_2d-2.index", "encoder_2d-2.data-00000-of-00001"}
     assert (tmp_path / "a.SVG").read_bytes().startswith(b"<?xml")  # The ending decides the format.
@@ -75,6 +75,7 @@ def test_other_flags_may_change_and_directories_may_be_moved(run, trained, small
 def test_a_finished_run_only_draws_its_picture_again(run, trained, tmp_path):
     before = snapshot(trained)
     again = run("--checkpoint-dir", "c", "--training-epochs", 1)
+    assert again.err == "encoder_2d.py: resumed from c/encoder_2d-1, after epoch 1; 0 more to train\n"
     assert again.out.splitlines() == run("--training-epochs", 1).out.splitlines()[1:]
     assert snapshot(trained) == before and (tmp_path / "encoder_2d.png").exists()
 
@@ -222,7 +223,7 @@ def test_a_killed_run_loses_at_most_one_epoch(start, run, small_data):
     assert process.wait() == -signal.SIGKILL and printed >= epochs_before_kill
     resumed = run("--training-epochs", printed + 2, "--checkpoint-dir", "c")
     # The last epoch that was printed may not have been saved, or the one after it may have been.
-    assert int(re.search(r", after epoch (\d+) of", resumed.err)[1]) in (printed - 1, printed, printed + 1)
+    assert int(re.search(r", after epoch (\d+);", resumed.err)[1]) in (printed - 1, printed, printed + 1)
     unbroken = run("--training-epochs", printed + 2, "--checkpoint-dir", "unbroken")
     assert unbroken.out.endswith(resumed.out)
     assert_same_model("c", "unbroken")

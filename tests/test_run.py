@@ -76,8 +76,9 @@ def reference(finished_run, small_mnist):
 
 def test_the_lines_are_those_of_a_plain_loop(finished_run, reference):
     """The digits of the costs are those of the article's formula. Of three epochs, one is printed."""
-    checkpoint = finished_run.directory / "new/c" / f"{finished_run.script.__name__}-2"
-    assert finished_run.err == f"{finished_run.script.__name__}.py: resumed from {checkpoint}, after epoch 2 of 4\n"
+    name, directory = finished_run.script.__name__, finished_run.directory
+    assert finished_run.err == (
+        f"{name}.py: resumed from {directory}/new/c/{name}-2, after epoch 2; 2 more to train\n")
     saved = f"Saved {finished_run.directory / 'a.png'}"
     first, resumed = finished_run.lines[:4], finished_run.lines[4:]
     assert first[:2] == [f"Epoch: 0001 cost= {reference.costs[0]:.9f}", "Optimization Finished!"]
