@@ -267,7 +267,7 @@ def add_common_flags(parser):
              "(default: %(default)s)")
     add("--init", choices=["normal", "xavier"], default="normal",
         help="initial weights: the article's, or Xavier Glorot's rule times 4 "
-             "(default: %(default)s, the article's)")
+             "(default: %(default)s)")
     add("--seed", type=number(int, 0, 2**31 - 2), default=0,
         help="decides the initial weights and the order of the images (default: %(default)s)")
     add("--output", metavar="FILE", type=path, default=Path(f"{script.stem}.png"),
@@ -317,10 +317,11 @@ def restore_checkpoint(saver, sess, directory, settings, training_epochs):
             raise RunError(f"{state_file}: missing or damaged, or the model that it names is not "
                            "there. To begin anew, use another directory")
         return 0
-    epoch = last.rpartition("-")[2]
-    if not epoch.isdecimal() or Path(last) != directory / f"{script.stem}-{epoch}":
+    suffix = last.rpartition("-")[2]
+    if not suffix.isdecimal() or Path(last) != directory / f"{script.stem}-{suffix}":
         raise RunError(f"{state_file}: names {last}, which {script.name} did not save there")
-    if int(epoch) == 0:  # these are initial weights, perhaps of other settings
+    epoch = int(suffix)
+    if epoch == 0:  # these are initial weights, perhaps of other settings
         return 0
     with one_line_errors(last):
         reader = tf.train.load_checkpoint(last)
@@ -331,14 +332,14 @@ def restore_checkpoint(saver, sess, directory, settings, training_epochs):
         saved_settings = reader.get_tensor("settings").decode()
         if saved_settings != settings:
             raise RunError(f"{last}: trained with {saved_settings}, not with {settings}")
-        if int(epoch) > training_epochs:
+        if epoch > training_epochs:
             raise RunError(
                 f"{last}: has {epoch} epochs, more than --training-epochs {training_epochs}")
         saver.restore(sess, last)
     saver.recover_last_checkpoints([last])  # so that Saver removes it after the next save
     print(f"{script.name}: resumed from {last}, after epoch {epoch}; "
-          f"{training_epochs - int(epoch)} more to train", file=sys.stderr)
-    return int(epoch)
+          f"{training_epochs - epoch} more to train", file=sys.stderr)
+    return epoch
 
 
 def save_checkpoint(saver, sess, directory, epoch):

@@ -41,7 +41,7 @@ class DataSet:
 
     @property
     def checksum(self):
-        """The CRC-32 of the pixels. Other images, or another order, give another number."""
+        """The CRC-32 of the pixels. Other images, or another order, nearly always change it."""
         return zlib.crc32(self._pixels)
 
     def next_batch(self, batch_size):

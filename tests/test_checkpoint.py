@@ -216,14 +216,15 @@ def start_long_run(start, script, small_data):
 def test_a_killed_run_loses_at_most_one_epoch(start, run, small_data):
     """After kill -9, the run ends with the bits of one that was never killed."""
     process = start_long_run(start, encoder_2d, small_data)
-    epochs_before_kill = np.random.default_rng().integers(2, 20)  # Another moment each time is intended.
+    epochs_before_kill = np.random.default_rng().integers(1, 20)  # Another moment each time is intended.
     out = "".join(process.stdout.readline() for _ in range(epochs_before_kill))
     process.kill()
     printed = len(costs(out + process.stdout.read()))
     assert process.wait() == -signal.SIGKILL and printed >= epochs_before_kill
     resumed = run("--training-epochs", printed + 2, "--checkpoint-dir", "c")
     # The last epoch that was printed may not have been saved, or the one after it may have been.
-    assert int(re.search(r", after epoch (\d+);", resumed.err)[1]) in (printed - 1, printed, printed + 1)
+    last = re.search(r", after epoch (\d+);", resumed.err)  # None: only epoch 0 was saved.
+    assert (int(last[1]) if last else 0) in (printed - 1, printed, printed + 1)
     unbroken = run("--training-epochs", printed + 2, "--checkpoint-dir", "unbroken")
     assert unbroken.out.endswith(resumed.out)
     assert_same_model("c", "unbroken")

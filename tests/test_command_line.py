@@ -68,7 +68,7 @@ def without_root_privilege():
     ("read_only/", 0o555, ["--output=read_only/a.png"], "argument --output: no permission to write .*/read_only/a.png"),
     ("old.png", 0o444, ["--output=old.png"], "argument --output: no permission to write .*/old.png"),
     ("read_only/", 0o555, ["--checkpoint-dir=read_only/c"], "^read_only/c: Permission denied"),
-    ("closed/", 0o000, ["--checkpoint-dir=closed"], "^closed: .*"),
+    ("closed/", 0o000, ["--checkpoint-dir=closed"], "^closed: .*Permission denied"),
     ("c/checkpoint", 0o000, ["--checkpoint-dir=c"], "^c/checkpoint: missing or damaged, or .*"),
     ("read_only/", 0o555, ["--log-dir=read_only/log"], "^read_only/log: .*Permission denied"),
     ("data/t10k-labels-idx1-ubyte", 0o000, [], "^data/t10k-labels-idx1-ubyte: Permission denied"),
@@ -89,7 +89,7 @@ def test_a_missing_permission_is_told_before_training(name, mode, flags, line, r
 
 
 def test_the_picture_does_not_depend_on_matplotlib_settings(script, run, tmp_path):
-    """With these settings of the user, the digits would be upside down, or white on white."""
+    """With these settings of the user, the digits would be upside down, in grey, on a black page."""
     run("--training-epochs", 0)
     expected = (tmp_path / f"{script.__name__}.png").read_bytes()
     (tmp_path / "matplotlibrc").write_text("image.origin: lower\nimage.cmap: gray\nfigure.facecolor: black\n", "utf-8")

@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from helpers import SCRIPTS, read_log, tensors
+from helpers import SCRIPTS, only_recon, read_log, tensors
 from numpy_network import codes_and_reconstructions
 
 import autoencoder_recon
@@ -148,6 +148,14 @@ def test_the_saved_picture_is_the_one_shown(finished_run, tmp_path):
     saved, again = (plt.imread(path) for path in (finished_run.directory / "a.png", tmp_path / "again.png"))
     assert saved[..., :3].std() > 0.02  # It is not empty.
     assert abs(saved - again).mean() < 0.02  # Its layout moves a little when it is drawn again.
+
+
+@only_recon
+def test_all_test_images_are_drawn_if_there_are_fewer_than_asked_for(run, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(plt, "show", lambda: drawn.extend(plt.gcf().axes))
+    run("--training-epochs", 0, "--examples-to-show", 100)
+    assert len(drawn) == 2 * 60
 
 
 @pytest.mark.parametrize("n", [1, 100])
