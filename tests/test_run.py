@@ -174,17 +174,16 @@ def cluster(x, y, n):
     return (x, y) + np.random.default_rng(0).uniform(-1.5, 1.5, (n, 2))
 
 
-def test_a_digit_is_written_where_it_most_outnumbers_the_others():
-    """The 1 is between the two clusters of the 0. Most of the 2 and all of the 4 are among more of the 3."""
+def test_a_digit_is_written_where_it_has_many_points_and_others_have_few():
+    """The 1 is between the two clusters of the 0. Most of the 2 are among more of the 3, and all of the 4 but one."""
     clusters = [(0, cluster(-20, 0, 150)), (1, cluster(0, 0, 200)), (0, cluster(20, 0, 150)), (3, cluster(0, 30, 900)),
-                (2, cluster(0, 30, 300)), (2, cluster(20, 30, 60)), (4, cluster(0, 30, 30))]
+                (2, cluster(0, 30, 300)), (2, cluster(20, 30, 60)), (4, cluster(0, 30, 500)), (4, cluster(-20, 30, 1))]
     codes = np.concatenate([points for _, points in clusters])
     labels = np.concatenate([np.full(len(points), digit) for digit, points in clusters])
     encoder_2d.draw(codes, labels)
     places = {int(text.get_text()): text.get_position() for text in plt.gca().texts}
     plt.close("all")
     assert sorted(places) == [0, 1, 2, 3, 4]
-    assert np.abs(places[0]) == pytest.approx((20, 0), abs=2) and places[2] == pytest.approx((20, 30), abs=2)
-    for digit, place in places.items():
-        near = labels[(abs(codes - place) <= np.ptp(codes, axis=0) / 80).all(axis=1)]  # in its cell of the 40 x 40
-        assert digit in near and (digit == 4 or np.mean(near == digit) > 0.5)
+    places[0] = np.abs(places[0])  # at the left or right
+    for digit, place in enumerate([(20, 0), (0, 0), (20, 30), (0, 30), (0, 30)]):
+        assert places[digit] == pytest.approx(place, abs=2)
