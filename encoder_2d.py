@@ -121,14 +121,14 @@ def draw(encoder_result, labels):
     plt.scatter(x, y, c=labels, cmap="tab10", vmin=-0.5, vmax=9.5, s=4, linewidths=0)
     plt.xlabel("first number of the code")
     plt.ylabel("second number of the code")
-    # Write each digit in that cell of a grid where it has many points and other digits have few.
-    # (Around the median of its points, most points may be of other digits.)
-    total, x_edges, y_edges = np.histogram2d(x, y, bins=40)
+    # Write each digit in that cell of a grid where it most outnumbers every other digit. (Around
+    # the median of its points, most points may be of other digits.)
+    counts, (x_edges, y_edges, _) = np.histogramdd([x, y, labels], bins=[40, 40, range(11)])
     for digit in np.unique(labels):
-        own, _, _ = np.histogram2d(x[labels == digit], y[labels == digit], bins=(x_edges, y_edges))
-        share = own / np.maximum(total, 1)  # of the points in each cell; 0 in an empty one
-        # The square keeps the digit away from places where others are nearly as many.
-        i, j = np.unravel_index(np.argmax(own * share**2), own.shape)
+        own = counts[:, :, digit]
+        next_most = np.delete(counts, digit, axis=2).max(axis=2)
+        lead = np.where(own > 0, own - next_most, -np.inf)  # a cell without this digit never wins
+        i, j = np.unravel_index(np.argmax(lead), lead.shape)
         middle = (x_edges[i] + x_edges[i + 1]) / 2, (y_edges[j] + y_edges[j + 1]) / 2
         plt.text(*middle, digit, weight="bold", ha="center", va="center",
                  path_effects=[withStroke(linewidth=2, foreground="w")])
