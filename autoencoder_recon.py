@@ -1,5 +1,5 @@
 """Train a 784-256-128 autoencoder on MNIST and draw test digits above their reconstructions.
-Start it with `python autoencoder_recon.py`. README.md describes the article that it comes from."""
+Start it with `python autoencoder_recon.py`. README.md has more about it and its article."""
 import argparse
 import contextlib
 import io
@@ -45,7 +45,7 @@ def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
     X = tf.placeholder("float", [None, n_input], name="X")  # images, given to sess.run()
     # initial_weight and initial_bias are functions: they make the initial values from a shape.
     if initializer == "normal":
-        initial_weight, initial_bias = tf.random_normal, tf.random_normal
+        initial_weight, initial_bias = tf.random_normal, tf.random_normal  # the article's
     elif initializer == "xavier":
         # Xavier Glorot's rule: uniform within ±sqrt(6 / (inputs + units)). For sigmoid units, the
         # Theano tutorials advise 4 times this limit. `scale` multiplies the variance: 4 squared.
@@ -114,8 +114,10 @@ def draw(images, encode_decode):
 
 
 def main(argv=None):
-    """Run the article's steps. argv: a list of flags; None means those of the command line.
+    """Run the article's steps. The article does not have what stands under `if args.checkpoint_dir:`
+    and `if args.log_dir:`, nor the check that the cost is finite.
 
+    argv: a list of flags; None means those of the command line.
     Raises SystemExit for a bad flag, DataError for bad data, and RunError if another file can't be
     used, if a checkpoint is of another run, or if the cost becomes infinite or NaN.
     """
@@ -159,7 +161,8 @@ def main(argv=None):
         for epoch in range(first_epoch, args.training_epochs):
             for i in range(total_batch):
                 batch_xs, batch_ys = mnist.train.next_batch(args.batch_size)
-                # One training step. c is the cost of this batch, before the weights change.
+                # One training step, without the labels, batch_ys. c is the cost of this batch
+                # before the weights change.
                 _, c = sess.run([optimizer, cost], feed_dict={X: batch_xs})
             if epoch % args.display_step == 0:
                 print("Epoch:", "%04d" % (epoch + 1), "cost=", "{:.9f}".format(c), flush=True)

@@ -1,5 +1,5 @@
 """Train a 784-128-64-10-2 autoencoder on MNIST and draw the codes of test digits in the plane.
-Start it with `python encoder_2d.py`. README.md describes the article that it comes from."""
+Start it with `python encoder_2d.py`. README.md has more about it and its article."""
 import argparse
 import contextlib
 import io
@@ -47,7 +47,7 @@ def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
     X = tf.placeholder("float", [None, n_input], name="X")  # images, given to sess.run()
     # initial_weight and initial_bias are functions: they make the initial values from a shape.
     if initializer == "normal":
-        initial_weight, initial_bias = tf.truncated_normal, tf.random_normal
+        initial_weight, initial_bias = tf.truncated_normal, tf.random_normal  # the article's
     elif initializer == "xavier":
         # Xavier Glorot's rule: uniform within ±sqrt(6 / (inputs + units)). For sigmoid units, the
         # Theano tutorials advise 4 times this limit. `scale` multiplies the variance: 4 squared.
@@ -86,11 +86,11 @@ def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
     # If you change a formula below or an initial value above, use a new --checkpoint-dir. In the
     # old one, the old model would be resumed without an error: its variables have the same shapes.
     sigmoid = tf.nn.sigmoid
-    def encoder(x):  # each layer is xW + b, followed by a sigmoid, except for the last layer
+    def encoder(x):  # each layer is xW + b, followed by a sigmoid in all layers but the last
         layer_1 = sigmoid(tf.add(tf.matmul(x, weights["encoder_h1"]), biases["encoder_b1"]))
         layer_2 = sigmoid(tf.add(tf.matmul(layer_1, weights["encoder_h2"]), biases["encoder_b2"]))
         layer_3 = sigmoid(tf.add(tf.matmul(layer_2, weights["encoder_h3"]), biases["encoder_b3"]))
-        # No sigmoid, so that a code can be any two numbers.
+        # No sigmoid here: it would keep the two numbers of a code between 0 and 1.
         layer_4 = tf.add(tf.matmul(layer_3, weights["encoder_h4"]), biases["encoder_b4"])
         return layer_4
 
@@ -135,8 +135,10 @@ def draw(encoder_result, labels):
 
 
 def main(argv=None):
-    """Run the article's steps. argv: a list of flags; None means those of the command line.
+    """Run the article's steps. The article does not have what stands under `if args.checkpoint_dir:`
+    and `if args.log_dir:`, nor the check that the cost is finite.
 
+    argv: a list of flags; None means those of the command line.
     Raises SystemExit for a bad flag, DataError for bad data, and RunError if another file can't be
     used, if a checkpoint is of another run, or if the cost becomes infinite or NaN.
     """
@@ -178,7 +180,8 @@ def main(argv=None):
         for epoch in range(first_epoch, args.training_epochs):
             for i in range(total_batch):
                 batch_xs, batch_ys = mnist.train.next_batch(args.batch_size)
-                # One training step. c is the cost of this batch, before the weights change.
+                # One training step, without the labels, batch_ys. c is the cost of this batch
+                # before the weights change.
                 _, c = sess.run([optimizer, cost], feed_dict={X: batch_xs})
             if epoch % args.display_step == 0:
                 print("Epoch:", "%04d" % (epoch + 1), "cost=", "{:.9f}".format(c), flush=True)

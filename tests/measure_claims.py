@@ -155,8 +155,8 @@ def main(seeds=(0, 1, 2, 3, 4), first=10, last=50, data_dir=Path(autoencoder_rec
     rows = [
         ('"a high degree of restoration"', "only with xavier", "MSE, 784→256→128 (`autoencoder_recon.py`)",
          RECON, test_mse, min, pca_mse),
-        ("more layers: better", "no: compare with the first row", "MSE, 784→128", DEPTHS[0], test_mse, min, pca_mse),
-        ("", "", "MSE, 784→512→256→128", DEPTHS[2], test_mse, min, pca_mse),
+        ("more layers: better", "no: the fewer, the better", "MSE, 784→512→256→128", DEPTHS[2], test_mse, min, pca_mse),
+        ("", "", "MSE, 784→128", DEPTHS[0], test_mse, min, pca_mse),
         ('"better clustering effect"', "yes", "accuracy, 784→128→64→10→2 (`encoder_2d.py`)",
          ENCODER, accuracy, max, pca_accuracy),
     ]
