@@ -68,7 +68,7 @@ def test_my_data(own, run, monkeypatch):
     sets = input_data.read_data_sets("my_data", validation_size=0)
     np.testing.assert_array_equal(np.concatenate([sets.test.images, sets.train.images]), images[order])
     assert own == (not sets.train.labels.any())
-    (flags,) = re.findall(r"^python my_data.py\npython autoencoder_recon.py (.*)$", README, re.M)
+    (flags,) = re.findall(r"^python my_data.py && python autoencoder_recon.py (.*)$", README, re.M)
     assert "Test MSE: " in run(*flags.replace("epochs 100", "epochs 1").split()).out
 
 
