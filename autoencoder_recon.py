@@ -116,8 +116,8 @@ def draw(images, encode_decode):
 def main(argv=None):
     """Run the article's steps. argv: a list of flags; None means those of the command line.
 
-    The article does not have what stands under `if args.checkpoint_dir:` and `if args.log_dir:`,
-    nor the check that the cost is finite.
+    Added to them are the flags, the checkpoints, the log, the check that the cost is finite, the
+    test MSE and the saved picture.
 
     Raises SystemExit for a bad flag, DataError for bad data, and RunError if another file can't be
     used, if a checkpoint is of another run, or if the cost becomes infinite or NaN.
