@@ -162,8 +162,7 @@ def main(argv=None):
         for epoch in range(first_epoch, args.training_epochs):
             for i in range(total_batch):
                 batch_xs, batch_ys = mnist.train.next_batch(args.batch_size)
-                # One training step, without the labels, batch_ys. c is the cost of this batch
-                # before the weights change.
+                # One training step; it needs no labels. c is the cost of this batch before it.
                 _, c = sess.run([optimizer, cost], feed_dict={X: batch_xs})
             if epoch % args.display_step == 0:
                 print("Epoch:", "%04d" % (epoch + 1), "cost=", "{:.9f}".format(c), flush=True)
