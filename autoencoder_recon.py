@@ -1,4 +1,5 @@
 """Train a 784-256-128 autoencoder on MNIST and draw test digits above their reconstructions.
+The encoder makes a code, 128 numbers, of an image; from the code, the decoder reconstructs it.
 Start it with `python autoencoder_recon.py`. README.md has more about it and its article."""
 import argparse
 import contextlib
@@ -21,7 +22,7 @@ script = Path(__file__)  # the picture and the checkpoints are named after it
 learning_rate = 0.01  # step size of the optimizer
 training_epochs = 10
 batch_size = 256  # images in a training step
-display_step = 1  # print the cost of the last batch every display_step epochs
+display_step = 1  # epochs from one printed cost to the next; 3 prints those of epochs 1, 4, 7, ...
 examples_to_show = 10  # test images in the picture
 
 # Sizes of the encoder's layers. The decoder has them in reverse.
@@ -34,9 +35,9 @@ def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
     """Describe the article's network in a graph. Nothing is computed until sess.run().
 
     Call it in `with tf.Graph().as_default():`. Elsewhere, tf.placeholder raises RuntimeError.
-    learning_rate: above 0. seed: 0 to 2**31 - 2. initializer: "normal", the article's, or "xavier",
-    Xavier Glorot's rule times 4, with smaller weights for larger layers. Raises ValueError for
-    another initializer.
+    learning_rate: above 0. seed: 0 to 2**31 - 2 (TensorFlow takes 2**31 - 1 for 0 again).
+    initializer: "normal", the article's, or "xavier", Xavier Glorot's rule times 4, with smaller
+    weights for larger layers. Raises ValueError for another initializer.
 
     Returns X, encoder_op (codes), y_pred (reconstructions), cost, and optimizer, the operation of
     one training step. X and y_pred are float32 (n, 784) in [0, 1]; encoder_op is float32 (n, 128).
@@ -45,7 +46,9 @@ def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
     X = tf.placeholder("float", [None, n_input], name="X")  # images, given to sess.run()
     # initial_weight and initial_bias are functions: they make the initial values from a shape.
     if initializer == "normal":
-        initial_weight, initial_bias = tf.random_normal, tf.random_normal  # the article's
+        # The article's. They are so large that more than half of the first layer's outputs begin
+        # below 0.01 or above 0.99. The sigmoid is nearly flat there, so these units learn little.
+        initial_weight, initial_bias = tf.random_normal, tf.random_normal
     elif initializer == "xavier":
         # Xavier Glorot's rule: uniform within ±sqrt(6 / (inputs + units)). For sigmoid units, the
         # Theano tutorials advise 4 times this limit. `scale` multiplies the variance: 4 squared.
@@ -99,7 +102,7 @@ def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
 
 
 def draw(images, encode_decode):
-    """Draw images above their reconstructions in a new figure. Both: float (n, 784) in [0, 1]."""
+    """Return a new figure: images above their reconstructions, both float (n, 784) in [0, 1]."""
     n = len(images)
     label_width = 1.3  # inches, at the left of n columns that are one inch wide
     width = label_width + n
@@ -111,16 +114,18 @@ def draw(images, encode_decode):
         a[1][i].imshow(np.reshape(encode_decode[i], (28, 28)), vmin=0, vmax=1)
     a[0][0].set_ylabel("original", rotation="horizontal", ha="right", va="center")
     a[1][0].set_ylabel("reconstruction", rotation="horizontal", ha="right", va="center")
+    return f
 
 
 def main(argv=None):
     """Run the article's steps. argv: a list of flags; None means those of the command line.
 
-    Added to them are the flags, the checkpoints, the log, the check that the cost is finite, the
-    test MSE and the saved picture.
+    In a notebook, call main([]): with None, it would read the flags of the notebook's own process.
+    The article has no flags, checkpoints or log, no check of the cost, no test MSE, and it does not
+    save its picture.
 
     Raises SystemExit for a bad flag, DataError for bad data, and RunError if another file can't be
-    used, if a checkpoint is of another run, or if the cost becomes infinite or NaN.
+    used, if a checkpoint is not of this network and these flags, or if the cost is not finite.
     """
     parser = argparse.ArgumentParser(prog=script.name, description=__doc__)
     parser.add_argument("--examples-to-show", type=number(int, 1, 100), default=examples_to_show,
@@ -139,22 +144,24 @@ def main(argv=None):
     with tf.Graph().as_default(), tf.Session() as sess:
         X, encoder_op, y_pred, cost, optimizer = build_network(
             args.learning_rate, args.seed, args.init)
-        if args.checkpoint_dir:
-            # Training may go on only with the same settings and training images. This variable is
-            # saved with the weights, and restore_checkpoint() compares the text.
-            settings = (f"--init {args.init} --seed {args.seed} --batch-size {args.batch_size} "
-                        f"on {mnist.train.num_examples} images (checksum {mnist.train.checksum})")
-            tf.Variable(settings, trainable=False, name="settings")
-            saver = tf.train.Saver(max_to_keep=1, save_relative_paths=True)
         init = tf.global_variables_initializer()
         sess.run(init)
 
         first_epoch = 0
         if args.checkpoint_dir:
+            # The settings that decide what the weights become. They are a variable, so that they
+            # are saved in the same file as the weights. restore_checkpoint() compares them.
+            settings = tf.Variable(
+                [f"--init {args.init}", f"--seed {args.seed}", f"--batch-size {args.batch_size}",
+                 f"{mnist.train.num_examples} images",
+                 f"images of checksum {mnist.train.checksum}"], trainable=False, name="settings")
+            sess.run(settings.initializer)
+            saver = tf.train.Saver(max_to_keep=1, save_relative_paths=True)
             first_epoch = restore_checkpoint(
-                saver, sess, args.checkpoint_dir, settings, args.training_epochs)
+                saver, sess, settings, args.checkpoint_dir, args.training_epochs)
             mnist.train.skip(first_epoch * total_batch * args.batch_size)  # images already used
-            if first_epoch == 0:  # find out before the training whether saving works
+            if first_epoch == 0:
+                # This shows before the training whether saving works. It is never resumed.
                 save_checkpoint(saver, sess, args.checkpoint_dir, 0)
         if args.log_dir:
             writer = open_log(args.log_dir, sess.graph)
@@ -162,13 +169,14 @@ def main(argv=None):
         for epoch in range(first_epoch, args.training_epochs):
             for i in range(total_batch):
                 batch_xs, batch_ys = mnist.train.next_batch(args.batch_size)
-                # One training step; it needs no labels. c is the cost of this batch before it.
+                # sess.run() computes all that is in the list, and returns a list of the results.
+                # `optimizer` is one training step, without a result; c is the cost before it.
                 _, c = sess.run([optimizer, cost], feed_dict={X: batch_xs})
             if epoch % args.display_step == 0:
                 print("Epoch:", "%04d" % (epoch + 1), "cost=", "{:.9f}".format(c), flush=True)
 
-            # c was computed before the last step. If the cost is infinite or NaN after it, stop:
-            # only one checkpoint is kept, and this network must not replace it.
+            # c was computed before the last step. If that step has made the cost NaN (or infinite,
+            # without the last sigmoid), stop: only one checkpoint is kept, the last good one.
             if not np.isfinite(sess.run(cost, feed_dict={X: batch_xs})):
                 raise RunError(f"the cost is not finite after epoch {epoch + 1}: "
                                "try a smaller --learning-rate")
@@ -180,22 +188,26 @@ def main(argv=None):
                 save_checkpoint(saver, sess, args.checkpoint_dir, epoch + 1)
         print("Optimization Finished!", flush=True)
         test_mse = sess.run(cost, feed_dict={X: mnist.test.images})
-        print("Test MSE: {:.6f}".format(test_mse), flush=True)
+        # To compare: the MSE of always answering with the mean image, whatever the test image is.
+        mean_image = mnist.validation.images.mean(axis=0)
+        mean_image_mse = np.mean(np.square(mnist.test.images - mean_image))
+        print("Test MSE: {:.6f} (mean image: {:.6f})".format(test_mse, mean_image_mse), flush=True)
         images = mnist.test.images[:args.examples_to_show]
         encode_decode = sess.run(y_pred, feed_dict={X: images})
 
-    with plt.style.context("default"):  # not the user's settings, which can spoil the picture
-        draw(images, encode_decode)
+    with plt.style.context("default"):  # the user's settings could turn digits upside down
+        figure = draw(images, encode_decode)
         picture = io.BytesIO()
         plt.savefig(picture, format=args.output.suffix[1:])
     with one_line_errors(args.output):  # on a full disk, savefig() would save half a JPEG silently
         args.output.write_bytes(picture.getvalue())
     print(f"Saved {args.output}", flush=True)
-    plt.show()  # in a notebook, or in a window, and waits until that is closed
-    plt.close()
+    plt.show(block=True)  # in a notebook, or in a window; then it waits until that is closed
+    plt.close(figure)
 
 
-# From here on, the text is the same in autoencoder_recon.py and encoder_2d.py. Keep it so.
+# From here on, the text is the same in autoencoder_recon.py and encoder_2d.py: each can be copied
+# and changed alone.
 class RunError(Exception):
     """A run can't begin or can't go on. The message is one line."""
 
@@ -228,7 +240,12 @@ def path(text):
     """An argparse type: the Path of a local file or directory. ~ is the home directory."""
     if not text or "://" in text:  # TensorFlow can write to gs://..., but Python's Path can't
         raise argparse.ArgumentTypeError(f"{text!r} is not a local file or directory")
-    return Path(os.path.expanduser(text))  # the shell leaves the ~ of --output=~/a.png to us
+    file = os.path.expanduser(text)  # the shell leaves the ~ of --output=~/a.png to us
+    # TensorFlow writes every name as UTF-8. If Python does not, each would use another directory.
+    if os.fsencode(file) != file.encode(errors="replace"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not UTF-8, as TensorFlow needs it: "
+                                         "use only ASCII letters")
+    return Path(file)
 
 
 def add_common_flags(parser):
@@ -237,20 +254,22 @@ def add_common_flags(parser):
     add("--data-dir", metavar="DIR", type=path, default=script.resolve().parent / "mnist_data",
         help="directory of the four MNIST files (default: %(default)s)")
     add("--validation-size", type=number(int, 1), default=5000,
-        help="training images, the first ones, that are not trained on: the log has their cost "
-             "(default: %(default)s)")
+        help="how many training images, the first in the file, are kept for validation: they are "
+             "not trained on, and the log has their cost (default: %(default)s)")
     add("--learning-rate", type=number(float, 1e-30, 1e38), default=learning_rate,
-        help="step size of the optimizer; not saved with a model (default: %(default)s)")
+        help="step size of the optimizer, which is not saved with a model; if it is too large (0.1 "
+             "for MNIST), the test MSE is above that of the mean image; the cost becomes NaN only "
+             "from about 1e37 on (default: %(default)s)")
     add("--training-epochs", type=number(int, 0), default=training_epochs,
         help="epochs in all, including those of a resumed model (default: %(default)s)")
     add("--batch-size", type=number(int, 1), default=batch_size,
         help="images in a training step (default: %(default)s)")
     add("--display-step", type=number(int, 1), default=display_step,
-        help="print the cost of the first epoch, and then of every DISPLAY_STEP-th "
+        help="epochs from one printed cost to the next; 3 prints those of epochs 1, 4, 7, ... "
              "(default: %(default)s)")
     add("--init", choices=["normal", "xavier"], default="normal",
-        help="initial weights: the article's, or Xavier Glorot's rule times 4 "
-             "(default: %(default)s)")
+        help="initial weights: the article's, so large that many units learn little, or Xavier "
+             "Glorot's rule times 4, which gives clearer digits (default: %(default)s)")
     add("--seed", type=number(int, 0, 2**31 - 2), default=0,
         help="decides the initial weights and the order of the images (default: %(default)s)")
     add("--output", metavar="FILE", type=path, default=Path(f"{script.stem}.png"),
@@ -266,59 +285,63 @@ def add_common_flags(parser):
 
 def check_paths(parser, args):
     """Refuse an --output that can't be written and a --checkpoint-dir with wildcards."""
-    formats = sorted(FigureCanvasBase.get_supported_filetypes())
+    formats = sorted(FigureCanvasBase.get_supported_filetypes().keys() - {"pgf"})  # needs LaTeX
     if args.output.suffix[1:].lower() not in formats:
         parser.error(f"argument --output: {args.output}: the ending is not in {', '.join(formats)}")
     target = os.path.realpath(args.output)  # where a symbolic link leads
-    directory = os.path.dirname(target)
-    if os.path.isdir(target):
-        parser.error(f"argument --output: {args.output} is a directory")
-    if not os.path.isdir(directory):
-        parser.error(f"argument --output: there is no directory {directory}")
-    if not os.access(target if os.path.exists(target) else directory, os.W_OK):
-        parser.error(f"argument --output: no permission to write {target}")
+    was_there = os.path.exists(target)
+    try:
+        open(target, "ab").close()
+        if not was_there:
+            os.remove(target)
+    except OSError as err:
+        parser.error(f"argument --output: {args.output}: {err.strerror}")
     # Saver takes these characters for a pattern: for "run?", it would remove the model in "run1".
-    if args.checkpoint_dir and set("*?[\\") & set(str(args.checkpoint_dir)):
+    wildcards = set("*?[\\") - {os.sep}  # in Windows, a backslash is no pattern
+    if args.checkpoint_dir and wildcards & set(str(args.checkpoint_dir)):
         parser.error(f"argument --checkpoint-dir: {args.checkpoint_dir}: "
-                     "TensorFlow takes * ? [ and \\ for a pattern")
+                     f"TensorFlow takes {' '.join(sorted(wildcards))} for a pattern")
 
 
-def restore_checkpoint(saver, sess, directory, settings, training_epochs):
+def restore_checkpoint(saver, sess, settings, directory, training_epochs):
     """Restore the last checkpoint in `directory`. Return its epoch, or 0 if nothing is restored.
 
-    Raises RunError if the checkpoint is damaged, if it is not of this script, network and settings,
-    or if it has more than `training_epochs` epochs.
+    settings: the variable with this run's settings. Raises RunError if the checkpoint is damaged,
+    if it is not of this script and network, if its settings are others, or if it has more than
+    `training_epochs` epochs.
     """
     state_file = directory / "checkpoint"  # in it, Saver writes the name of the last checkpoint
-    try:
-        last = tf.train.latest_checkpoint(directory)
-    except ValueError:  # the file is empty or is not text
-        last = None
-    if not last:
+    with one_line_errors(directory):
+        try:
+            last = tf.train.latest_checkpoint(directory)
+        except ValueError:  # the file is empty or is not text
+            last = None
         # A new run must not replace a trained model, which has files of epochs from 1 on.
-        if os.path.exists(state_file) or any(directory.glob(f"{script.stem}-[1-9]*")):
+        if not last and (state_file.exists() or any(directory.glob(f"{script.stem}-[1-9]*"))):
             raise RunError(f"{state_file}: missing or damaged, or the model that it names is not "
                            "there. To begin anew, use another directory")
+    if not last:
         return 0
     suffix = last.rpartition("-")[2]
     if not suffix.isdecimal() or Path(last) != directory / f"{script.stem}-{suffix}":
         raise RunError(f"{state_file}: names {last}, which {script.name} did not save there")
     epoch = int(suffix)
-    if epoch == 0:  # these are initial weights, perhaps of other settings
+    if epoch == 0:  # initial weights, saved only to try it, perhaps with other settings
         return 0
+    own_settings = sess.run(settings)
     with one_line_errors(last):
-        reader = tf.train.load_checkpoint(last)
         # Saver does not compare shapes: it would put an array of any shape into a variable.
         shapes = {v.op.name: v.shape.as_list() for v in tf.global_variables()}
-        if reader.get_variable_to_shape_map() != shapes:
-            raise RunError(f"{last}: has variables of other names or shapes than this network")
-        saved_settings = reader.get_tensor("settings").decode()
-        if saved_settings != settings:
-            raise RunError(f"{last}: trained with {saved_settings}, not with {settings}")
-        if epoch > training_epochs:
-            raise RunError(
-                f"{last}: has {epoch} epochs, more than --training-epochs {training_epochs}")
-        saver.restore(sess, last)
+        if dict(tf.train.list_variables(last)) != shapes:
+            raise RunError(f"{last}: has variables of other names or shapes than this network. "
+                           "To train this one, use another directory")
+        saver.restore(sess, last)  # the settings, too
+    for saved, own in zip(sess.run(settings), own_settings):
+        if saved != own:
+            raise RunError(f"{last}: trained with {saved.decode()}, not with {own.decode()}")
+    if epoch > training_epochs:
+        raise RunError(f"{last}: has {epoch} epochs, more than --training-epochs "
+                       f"{training_epochs}. To draw its picture, ask for {epoch}")
     saver.recover_last_checkpoints([last])  # so that Saver removes it after the next save
     print(f"{script.name}: resumed from {last}, after epoch {epoch}; "
           f"{training_epochs - epoch} more to train", file=sys.stderr)
@@ -335,8 +358,8 @@ def save_checkpoint(saver, sess, directory, epoch):
 def open_log(directory, graph):
     """Return a FileWriter that has written the graph in `directory`. Raises RunError."""
     with one_line_errors(directory):
-        # With session=, FileWriter raises its errors. (Without it, a thread only prints them.) It
-        # also adds operations to the graph of this session, which therefore is an empty one.
+        # With session=, FileWriter raises an error where it happens (without it, later, as another
+        # error, or never). It adds operations to this session's graph, so that is an empty one.
         writer = tf.summary.FileWriter(directory, graph, session=tf.Session(graph=tf.Graph()))
         writer.flush()
     return writer
@@ -357,5 +380,5 @@ if __name__ == "__main__":
     except (RunError, input_data.DataError) as err:
         sys.exit(f"{script.name}: error: {err}")
     except KeyboardInterrupt:
-        print(f"{script.name}: interrupted", file=sys.stderr)
-        sys.exit(130)  # as usual after Ctrl-C
+        sys.tracebacklimit = 0  # no traceback, only the line "KeyboardInterrupt"
+        raise  # Python then ends as after any Ctrl-C, so that a loop in the shell ends, too

@@ -23,7 +23,8 @@ class DataError(ValueError):
 class DataSet:
     """Images with their labels, given out in batches.
 
-    images: float32 (n, 784), pixels in [0, 1]; made at first use, since bytes need less memory.
+    images: float32 (n, 784), pixels in [0, 1]; made at first use, since bytes need less memory. It
+    can't be changed, because next_batch() would not give the change.
     labels: uint8 (n,), or float32 (n, 10) if they are one-hot. num_examples: n.
     """
 
@@ -37,7 +38,9 @@ class DataSet:
 
     @functools.cached_property
     def images(self):
-        return scale(self._pixels)
+        images = scale(self._pixels)
+        images.flags.writeable = False
+        return images
 
     @property
     def checksum(self):
@@ -86,19 +89,19 @@ class Datasets(NamedTuple):
     test: DataSet
 
 
-def find_file(train_dir, name):
-    """Return the path of the file `name`, or of one with a similar name. Raises DataError."""
+def find_files(train_dir, name):
+    """Return the paths of the file `name` and of those with similar names. Raises DataError."""
     dotted = name.replace("-idx", ".idx")  # as some mirrors write it
     names = [name, f"{name}.gz", dotted, f"{dotted}.gz"]
     try:
         present = os.listdir(train_dir)
     except OSError as err:
         raise DataError(f"{train_dir}: {err.strerror}") from err
-    for each in names:
-        path = os.path.join(train_dir, each)
-        if each in present and not os.path.isdir(path):  # some archives have such directories
-            return path
-    raise DataError(f"{train_dir}: there is no file {' or '.join(names)}")
+    paths = [os.path.join(train_dir, each) for each in names if each in present]
+    paths = [path for path in paths if not os.path.isdir(path)]  # some archives have directories
+    if not paths:
+        raise DataError(f"{train_dir}: there is no file {' or '.join(names)}")
+    return paths
 
 
 def read_idx(path, *shape):
@@ -121,8 +124,8 @@ def read_idx(path, *shape):
     dimensions = 1 + len(shape)
     start = bytes([0, 0, 8, dimensions])
     if not contents.startswith(start):
-        raise DataError(f"{path}: begins with {contents[:14]}, not with {start} like an IDX file "
-                        f"of bytes with {dimensions} dimensions")
+        raise DataError(f"{path}: begins with {contents[:14]!r}, not with {start!r} like an IDX "
+                        f"file of bytes with {dimensions} dimensions")
     header_size = 4 + 4 * dimensions
     if len(contents) < header_size:
         raise DataError(f"{path}: ends within its header")
@@ -136,15 +139,27 @@ def read_idx(path, *shape):
     return np.frombuffer(contents, np.uint8, offset=header_size).reshape(n, *shape)
 
 
+def read_array(train_dir, name, *shape):
+    """Return the path and the array of the file `name`, or of one with a similar name.
+
+    If several are there, such as a packed and an unpacked one, they must be equal.
+    """
+    path, *others = find_files(train_dir, name)
+    array = read_idx(path, *shape)
+    for other in others:
+        if not np.array_equal(read_idx(other, *shape), array):
+            raise DataError(f"{other}: differs from {path}. Remove the file that you do not mean")
+    return path, array
+
+
 def read_examples(train_dir, prefix, one_hot):
     """Return the pixels, uint8 (n, 784), and labels of the files that begin with `prefix`."""
-    images = read_idx(find_file(train_dir, f"{prefix}-images-idx3-ubyte"), 28, 28)
-    labels_path = find_file(train_dir, f"{prefix}-labels-idx1-ubyte")
-    labels = read_idx(labels_path)
+    _, images = read_array(train_dir, f"{prefix}-images-idx3-ubyte", 28, 28)
+    path, labels = read_array(train_dir, f"{prefix}-labels-idx1-ubyte")
     if len(images) != len(labels):
-        raise DataError(f"{labels_path}: {len(labels)} labels for {len(images)} images")
+        raise DataError(f"{path}: {len(labels)} labels for {len(images)} images")
     if labels.max() > 9:
-        raise DataError(f"{labels_path}: label {labels.max()}, but the classes are 0 to 9")
+        raise DataError(f"{path}: label {labels.max()}, but the classes are 0 to 9")
     if one_hot:
         labels = np.eye(10, dtype=np.float32)[labels]
     return images.reshape(len(images), 784), labels

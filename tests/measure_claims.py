@@ -234,4 +234,5 @@ if __name__ == "__main__":
         main()
     except KeyboardInterrupt:
         print("\nStopped. Start it again, and it goes on after the last finished training.", file=sys.stderr)
-        sys.exit(130)  # as usual after Ctrl-C
+        sys.tracebacklimit = 0
+        raise  # Python then ends as after any Ctrl-C, so that a loop in the shell ends, too.

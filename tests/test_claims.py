@@ -1,6 +1,4 @@
 """The measures behind the README's table agree with what is known otherwise, and the program goes on when stopped."""
-import runpy
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -38,7 +36,7 @@ def test_a_measured_training_is_the_scripts_own(script, run, small_data):
     measured = measure_claims.train(Run(n_hidden, "xavier", 3), [1, 6], small_data)
     for epochs in ("1", "6"):
         out, _ = run("--training-epochs", epochs, "--seed", 3, "--init", "xavier")
-        assert f"\nTest MSE: {measured[epochs]['test_mse']:.6f}\n" in out
+        assert f"\nTest MSE: {measured[epochs]['test_mse']:.6f} (mean" in out
     assert [f"{cost:.9f}" for cost in measured["cost"]] == list(costs(out).values())
 
 
@@ -58,15 +56,3 @@ def test_every_row_and_picture_is_made_and_no_training_repeated(small_data, tmp_
     again, err = measure()
     assert again == out and err.startswith("1 networks to train") and err.count("test MSE") == 1
     plt.close("all")
-
-
-def test_ctrl_c_is_answered_with_one_line(monkeypatch, tmp_path, capsys):
-    def interrupt(*args, **kwargs):
-        raise KeyboardInterrupt
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("mnist_data.input_data.read_data_sets", interrupt)
-    with pytest.raises(SystemExit) as info:
-        runpy.run_path(measure_claims.__file__, run_name="__main__")
-    assert info.value.code == 130
-    line = "Stopped. Start it again, and it goes on after the last finished training."
-    assert capsys.readouterr().err.splitlines()[-1] == line

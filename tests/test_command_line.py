@@ -30,11 +30,12 @@ BAD_FLAGS = {
     "--examples-to-show": {"0": "0 is not from 1 to 100", "101": "101 is not from 1 to 100"},
     "--init": {"zeros": "choose from"},
     "--seed": {"-1": "not from 0", str(2**31 - 1): "not from 0 to 2147483646"},
-    "--output": {"": NOT_LOCAL, "gs://b/a.png": NOT_LOCAL, "nowhere/a.png": "there is no directory",
-                 "directory.png": "directory.png is a directory", "link.png": "there is no directory",
-                 "a.xyz": "a.xyz: the ending", ".png": ".png: the ending"},
+    "--output": {"": NOT_LOCAL, "gs://b/a.png": NOT_LOCAL, "nowhere/a.png": "nowhere/a.png: No such file or directory",
+                 "directory.png": "directory.png: Is a directory", "link.png": "link.png: No such file or directory",
+                 "loop.png": "loop.png: Too many levels", 300 * "a" + ".png": "File name too long",
+                 "a.xyz": "a.xyz: the ending", ".png": ".png: the ending", "a.PGF": "a.PGF: the ending"},
     "--checkpoint-dir": {"gs://bucket/c": NOT_LOCAL, "run?": "pattern", "*/c": "pattern", "[c": "pattern",
-                         "\\": "pattern"},
+                         "\\": "pattern", "mod\udce8le": "not UTF-8"},
     "--log-dir": {"gs://bucket/log": NOT_LOCAL},
     "--data-dir": {"http://server/data": NOT_LOCAL},
 }
@@ -46,29 +47,48 @@ def test_a_bad_flag_is_refused_in_one_line(flag, script, refused, tmp_path):
         pytest.skip("a flag of autoencoder_recon.py alone")
     (tmp_path / "directory.png").mkdir()
     (tmp_path / "link.png").symlink_to("nowhere/a.png")
+    (tmp_path / "loop.png").symlink_to("loop.png")
     for value, message in BAD_FLAGS[flag].items():
         line = refused(f"{flag}={value}")
         assert line.startswith(f"{script.__name__}.py: error: argument {flag}: ") and message in line
 
 
+@only_encoder
+def test_a_name_that_tensorflow_writes_otherwise_is_refused(refused, monkeypatch):
+    """In a locale that is not UTF-8, a model would be kept in another directory than the one named."""
+    monkeypatch.setattr(os, "fsencode", lambda name: str(name).encode("latin-1"))
+    for flag in ("--checkpoint-dir", "--log-dir", "--output", "--data-dir"):
+        assert re.fullmatch(f".*argument {flag}: 'modèle.png' is not UTF-8.*", refused(f"{flag}=modèle.png"))
+
+
+@only_encoder
+def test_trying_the_output_changes_nothing(refused, tmp_path):
+    """The file that --output names, or that its link leads to, is opened, and removed again if it was not there."""
+    (tmp_path / "link.png").symlink_to("new.png")
+    for name in ("encoder_2d.png", "link.png"):  # the first one is there
+        assert refused("--output", name, "--batch-size", 601).endswith("only 600 images to train on")
+
+
 @contextlib.contextmanager
 def without_root_privilege():
-    """Root may read and write everything, so be somebody else for a while. os.access() asks for the real user."""
+    """Root may read and write everything, so be somebody else for a while."""
     if os.geteuid() != 0:
         yield
         return
-    os.setresuid(65534, 65534, 0)
+    os.seteuid(65534)
     try:
         yield
     finally:
-        os.setresuid(0, 0, 0)
+        os.seteuid(0)
 
 
 @pytest.mark.parametrize("name, mode, flags, line", [
-    ("read_only/", 0o555, ["--output=read_only/a.png"], "argument --output: no permission to write .*/read_only/a.png"),
-    ("old.png", 0o444, ["--output=old.png"], "argument --output: no permission to write .*/old.png"),
+    ("read_only/", 0o555, ["--output=read_only/a.png"], "argument --output: read_only/a.png: Permission denied"),
+    ("old.png", 0o444, ["--output=old.png"], "argument --output: old.png: Permission denied"),
+    ("closed/", 0o000, ["--output=closed/a.png"], "argument --output: closed/a.png: Permission denied"),
     ("read_only/", 0o555, ["--checkpoint-dir=read_only/c"], "^read_only/c: Permission denied"),
     ("closed/", 0o000, ["--checkpoint-dir=closed"], "^closed: .*Permission denied"),
+    ("closed/", 0o000, ["--checkpoint-dir=closed/c"], "^closed/c: Permission denied"),
     ("c/checkpoint", 0o000, ["--checkpoint-dir=c"], "^c/checkpoint: missing or damaged, or .*"),
     ("read_only/", 0o555, ["--log-dir=read_only/log"], "^read_only/log: .*Permission denied"),
     ("data/t10k-labels-idx1-ubyte", 0o000, [], "^data/t10k-labels-idx1-ubyte: Permission denied"),
@@ -145,6 +165,7 @@ def run_as_main(script, small_data, tmp_path, monkeypatch):
 @pytest.mark.parametrize("flags, line", [
     (["--data-dir", "missing"], "missing: No such file or directory"),
     (["--checkpoint-dir", "file"], "file: File exists"),
+    (["--checkpoint-dir", 300 * "c"], 300 * "c" + ": File name too long"),
     (["--log-dir", "file"], "file: file is not a directory"),
 ])
 def test_bad_files_end_a_script_with_one_line(flags, line, script, run_as_main, tmp_path):
@@ -183,6 +204,6 @@ def test_both_scripts_have_the_same_text():
             ("        initial_weight = tf.variance", "    # A name scope"),
             ('    with tf.name_scope("encoder")', "\ndef draw"),
             ("    add_common_flags(parser)\n", '        print("Test MSE'),
-            ("        picture = io.BytesIO", "        sys.exit(130)")]:
+            ("        picture = io.BytesIO", "\n        raise  # ")]:
         recon, encoder = (text[text.index(beginning):text.index(end)] for text in texts)
         assert recon == encoder

@@ -48,6 +48,8 @@ def test_images_have_the_bits_of_tensorflows_reader(small_data):
     train = input_data.read_data_sets(small_data).train
     np.testing.assert_array_equal(train.images, expected)
     assert train.images is train.images  # They are made once.
+    with pytest.raises(ValueError, match="read-only"):  # next_batch() would not give the change.
+        train.images += 0.1
 
 
 def test_batches_are_cut_from_permutations():
@@ -100,20 +102,33 @@ def test_bad_files_are_refused_in_one_line(what, small_data, tmp_path):
 
 
 def test_names_of_files(small_data, tmp_path):
-    """If several of these files are there, the first in this order is read. A directory of that name is passed over."""
+    """Each of these names will do, packed or not. A directory of that name is passed over."""
+    data = shutil.copytree(small_data, tmp_path / "data")
+    contents = (data / IMAGES).read_bytes()
     dotted = IMAGES.replace("-idx", ".idx")
     names = [IMAGES, f"{IMAGES}.gz", dotted, f"{dotted}.gz"]
-    shutil.copytree(small_data, tmp_path / "data")
-    for n, name in enumerate(names):  # Their pixels tell the files apart. Two of them are packed.
-        contents = idx_bytes(np.full((5600, 28, 28), n + 1))
-        packed = name in (IMAGES, f"{dotted}.gz")
-        (tmp_path / "data" / name).write_bytes(gzip.compress(contents, 1) if packed else contents)
-    for n, name in enumerate(names):
-        assert input_data.read_data_sets(tmp_path / "data").train.images[0, 0] * 255 == pytest.approx(n + 1)
-        (tmp_path / "data" / name).unlink()
-        (tmp_path / "data" / name).mkdir()
-    with pytest.raises(input_data.DataError, match=f"^{tmp_path}/data: .*{'.*'.join(names)}"):
-        input_data.read_data_sets(tmp_path / "data")
+    (data / IMAGES).unlink()
+    for name in names:
+        (data / name).write_bytes(gzip.compress(contents, 1) if name in (IMAGES, f"{dotted}.gz") else contents)
+        assert input_data.read_data_sets(data).train.num_examples == 600
+        (data / name).unlink()
+        (data / name).mkdir()
+    with pytest.raises(input_data.DataError) as info:
+        input_data.read_data_sets(data)
+    assert str(info.value) == f"{data}: there is no file {' or '.join(names)}"
+
+
+@pytest.mark.parametrize("name", [IMAGES, LABELS])
+def test_two_files_of_one_name_must_be_equal(name, small_data, tmp_path):
+    """A new data set beside an old one would be read in part, or not at all."""
+    data = shutil.copytree(small_data, tmp_path / "data")
+    contents = (data / name).read_bytes()
+    (data / f"{name}.gz").write_bytes(gzip.compress(contents, 1))  # as torchvision leaves them
+    assert input_data.read_data_sets(data).train.num_examples == 600
+    (data / f"{name}.gz").write_bytes(gzip.compress(contents[:-1] + b"\7", 1))
+    with pytest.raises(input_data.DataError) as info:
+        input_data.read_data_sets(data)
+    assert str(info.value) == f"{data}/{name}.gz: differs from {data}/{name}. Remove the file that you do not mean"
 
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (30, 28, 28))

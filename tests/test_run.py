@@ -1,6 +1,7 @@
 """What a run shows: its lines, picture, checkpoint and log, against NumPy and a plain loop of the article's steps."""
 import contextlib
 import io
+import re
 from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
@@ -32,7 +33,8 @@ def finished_run(request, small_data, tmp_path_factory):
         graphs.append(tf.get_default_graph())
         return build_network(*args)
 
-    def show():
+    def show(block):
+        assert block  # Where the user has made Matplotlib interactive, the window would close at once.
         assert (directory / "a.png").exists()  # Its window could not be saved any more, once it is closed.
         figures.append(plt.gcf())
     with pytest.MonkeyPatch.context() as patch, \
@@ -74,7 +76,13 @@ def reference(finished_run, small_mnist):
     return SimpleNamespace(costs=costs, validation_costs=validation_costs, weights=weights, test_cost=test_cost)
 
 
-def test_the_lines_are_those_of_a_plain_loop(finished_run, reference):
+def mean_image_mse(mnist):
+    """Return the MSE of always answering with the mean of the validation images, as it is printed."""
+    mean_image = mnist.validation.images.mean(axis=0, dtype=float)
+    return pytest.approx(np.mean((mnist.test.images - mean_image) ** 2), abs=1e-6)
+
+
+def test_the_lines_are_those_of_a_plain_loop(finished_run, reference, small_mnist):
     """The digits of the costs are those of the article's formula. Of three epochs, one is printed."""
     name, directory = finished_run.script.__name__, finished_run.directory
     assert finished_run.err == (
@@ -83,8 +91,9 @@ def test_the_lines_are_those_of_a_plain_loop(finished_run, reference):
     first, resumed = finished_run.lines[:4], finished_run.lines[4:]
     assert first[:2] == [f"Epoch: 0001 cost= {reference.costs[0]:.9f}", "Optimization Finished!"]
     assert first[2].startswith("Test MSE: ") and first[3] == saved
-    assert resumed == [f"Epoch: 0004 cost= {reference.costs[3]:.9f}", "Optimization Finished!",
-                       f"Test MSE: {reference.test_cost:.6f}", saved]
+    mse, mean_mse = re.fullmatch(r"Test MSE: (\S+) \(mean image: (\S+)\)", resumed.pop(2)).groups()
+    assert mse == f"{reference.test_cost:.6f}" and float(mean_mse) == mean_image_mse(small_mnist)
+    assert resumed == [f"Epoch: 0004 cost= {reference.costs[3]:.9f}", "Optimization Finished!", saved]
 
 
 def test_the_weights_are_those_of_a_plain_loop(finished_run, reference):
@@ -153,7 +162,7 @@ def test_the_saved_picture_is_the_one_shown(finished_run, tmp_path):
 @only_recon
 def test_all_test_images_are_drawn_if_there_are_fewer_than_asked_for(run, monkeypatch):
     drawn = []
-    monkeypatch.setattr(plt, "show", lambda: drawn.extend(plt.gcf().axes))
+    monkeypatch.setattr(plt, "show", lambda block: drawn.extend(plt.gcf().axes))
     run("--training-epochs", 0, "--examples-to-show", 100)
     assert len(drawn) == 2 * 60
 

@@ -25,5 +25,5 @@ def test_short_runs(start, small_data, tmp_path):
         out, err = process.communicate()
         assert process.returncode == 0 and without_tensorflow_lines(err) == []
         assert re.fullmatch(r"Epoch: 0001 cost= \d+\.\d{9}\nOptimization Finished!\n"
-                            rf"Test MSE: \d+\.\d{{6}}\nSaved {script.__name__}\.png\n", out)
+                            rf"Test MSE: 0\.\d{{6}} \(mean image: 0\.\d{{6}}\)\nSaved {script.__name__}\.png\n", out)
     assert {path.name for path in tmp_path.iterdir()} == {"autoencoder_recon.png", "encoder_2d.png"}
