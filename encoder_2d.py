@@ -1,5 +1,5 @@
 """Train a 784-128-64-10-2 autoencoder on MNIST and draw test digits as points in the plane.
-The encoder makes a code, two numbers, of an image; from the code, the decoder reconstructs it.
+The encoder turns an image into a code, two numbers; the decoder reconstructs the image from it.
 Start it with `python encoder_2d.py`. README.md has more about it and its article."""
 import argparse
 import contextlib
@@ -19,9 +19,9 @@ from mnist_data import input_data
 
 script = Path(__file__)  # the picture and the checkpoints are named after it
 
-# Training. These are the defaults of the flags: main() uses args.batch_size and so on.
+# Training. Each is the default of a flag (--batch-size 64 changes it for one run): see main().
 learning_rate = 0.01  # step size of the optimizer
-training_epochs = 10
+training_epochs = 10  # passes through the training images
 batch_size = 256  # images in a training step
 display_step = 1  # epochs from one printed cost to the next; 3 prints those of epochs 1, 4, 7, ...
 
@@ -38,8 +38,8 @@ def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
 
     Call it in `with tf.Graph().as_default():`. Elsewhere, tf.placeholder raises RuntimeError.
     learning_rate: above 0. seed: 0 to 2**31 - 2 (TensorFlow takes 2**31 - 1 for 0 again).
-    initializer: "normal", the article's, or "xavier", Xavier Glorot's rule times 4, with smaller
-    weights for larger layers. Raises ValueError for another initializer.
+    initializer: "normal", the article's, or "xavier", the limits of Xavier Glorot's rule times 4:
+    larger layers have smaller weights. Raises ValueError for another initializer.
 
     Returns X, encoder_op (codes), y_pred (reconstructions), cost, and optimizer, the operation of
     one training step. X and y_pred are float32 (n, 784) in [0, 1]; encoder_op is float32 (n, 2).
@@ -86,8 +86,9 @@ def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
             "decoder_b4": tf.Variable(initial_bias([n_input]), name="decoder_b4"),
         }
 
-    # If you change a formula below or an initial value above, use a new --checkpoint-dir. In the
-    # old one, the old model would be resumed without an error: its variables have the same shapes.
+    # If you change a formula below or an initial value above, use a new --checkpoint-dir: the old
+    # model has the same shapes and would be resumed without an error. For ReLU, read "Experiments"
+    # in README.md first: it needs other initial weights and another learning rate.
     sigmoid = tf.nn.sigmoid
     def encoder(x):  # each layer is xW + b, followed by a sigmoid in all layers but the last
         layer_1 = sigmoid(tf.add(tf.matmul(x, weights["encoder_h1"]), biases["encoder_b1"]))
@@ -149,6 +150,7 @@ def main(argv=None):
     Raises SystemExit for a bad flag, DataError for bad data, and RunError if another file can't be
     used, if a checkpoint is not of this network and these flags, or if the cost is not finite.
     """
+    # number(), add_common_flags() and the other functions that are new here are below main().
     parser = argparse.ArgumentParser(prog=script.name, description=__doc__)
     add_common_flags(parser)
     args = parser.parse_args(argv)
@@ -160,7 +162,7 @@ def main(argv=None):
     if total_batch == 0:
         parser.error(f"argument --batch-size: only {mnist.train.num_examples} images to train on")
 
-    # A graph only describes what to compute. sess.run() computes it, as in TensorFlow 1.
+    # A graph only describes what to compute. sess.run() computes it.
     with tf.Graph().as_default(), tf.Session() as sess:
         X, encoder_op, y_pred, cost, optimizer = build_network(
             args.learning_rate, args.seed, args.init)
@@ -169,8 +171,8 @@ def main(argv=None):
 
         first_epoch = 0
         if args.checkpoint_dir:
-            # The settings that decide what the weights become. They are a variable, so that they
-            # are saved in the same file as the weights. restore_checkpoint() compares them.
+            # What a resumed run must have in common with the run before. It is a variable, so that
+            # it is saved in the same file as the weights; `init` does not know it yet.
             settings = tf.Variable(
                 [f"--init {args.init}", f"--seed {args.seed}", f"--batch-size {args.batch_size}",
                  f"{mnist.train.num_examples} images",
@@ -190,13 +192,14 @@ def main(argv=None):
             for i in range(total_batch):
                 batch_xs, batch_ys = mnist.train.next_batch(args.batch_size)
                 # sess.run() computes all that is in the list, and returns a list of the results.
-                # `optimizer` is one training step, without a result; c is the cost before it.
+                # `optimizer` is one training step, without a result; c is this batch's cost before
+                # the step. The c of an epoch's last batch is printed.
                 _, c = sess.run([optimizer, cost], feed_dict={X: batch_xs})
             if epoch % args.display_step == 0:
                 print("Epoch:", "%04d" % (epoch + 1), "cost=", "{:.9f}".format(c), flush=True)
 
-            # c was computed before the last step. If that step has made the cost NaN (or infinite,
-            # without the last sigmoid), stop: only one checkpoint is kept, the last good one.
+            # c is from before the last step. If the cost is now NaN (or infinite, which needs a
+            # last layer without a sigmoid), stop before the last good checkpoint is replaced.
             if not np.isfinite(sess.run(cost, feed_dict={X: batch_xs})):
                 raise RunError(f"the cost is not finite after epoch {epoch + 1}: "
                                "try a smaller --learning-rate")
@@ -208,7 +211,7 @@ def main(argv=None):
                 save_checkpoint(saver, sess, args.checkpoint_dir, epoch + 1)
         print("Optimization Finished!", flush=True)
         test_mse = sess.run(cost, feed_dict={X: mnist.test.images})
-        # To compare: the MSE of always answering with the mean image, whatever the test image is.
+        # To compare: the MSE if every reconstruction were the mean of the validation images.
         mean_image = mnist.validation.images.mean(axis=0)
         mean_image_mse = np.mean(np.square(mnist.test.images - mean_image))
         print("Test MSE: {:.6f} (mean image: {:.6f})".format(test_mse, mean_image_mse), flush=True)
@@ -223,19 +226,19 @@ def main(argv=None):
     with one_line_errors(args.output):  # on a full disk, savefig() would save half a JPEG silently
         args.output.write_bytes(picture.getvalue())
     print(f"Saved {args.output}", flush=True)
-    plt.show(block=True)  # in a notebook, or in a window; then it waits until that is closed
+    plt.show(block=True)  # in the notebook, or in a window: the script waits until you close it
     plt.close(figure)
 
 
-# From here on, the text is the same in autoencoder_recon.py and encoder_2d.py: each can be copied
-# and changed alone.
+# From here on, the text is the same in autoencoder_recon.py and encoder_2d.py, so that you can
+# change one script without the other.
 class RunError(Exception):
     """A run can't begin or can't go on. The message is one line."""
 
 
 @contextlib.contextmanager
 def one_line_errors(file):
-    """Turn an error in using a file or directory into a RunError of one line, with the reason."""
+    """Turn an error with a file or directory into a RunError of one line, with the reason."""
     try:
         yield
     except OSError as err:
@@ -265,7 +268,7 @@ def path(text):
     # TensorFlow writes every name as UTF-8. If Python does not, each would use another directory.
     if os.fsencode(file) != file.encode(errors="replace"):
         raise argparse.ArgumentTypeError(f"{text!r} is not UTF-8, as TensorFlow needs it: "
-                                         "use only ASCII letters")
+                                         "use only ASCII characters")
     return Path(file)
 
 
@@ -273,14 +276,15 @@ def add_common_flags(parser):
     """Add the flags that both scripts have."""
     add = parser.add_argument
     add("--data-dir", metavar="DIR", type=path, default=script.resolve().parent / "mnist_data",
-        help="directory of the four MNIST files (default: %(default)s)")
+        help="directory of the four MNIST files, or of those that mnist_data/own_data.py makes of "
+             "your own images (default: %(default)s)")
     add("--validation-size", type=number(int, 1), default=5000,
         help="how many training images, the first in the file, are kept for validation: they are "
              "not trained on, and the log has their cost (default: %(default)s)")
     add("--learning-rate", type=number(float, 1e-30, 1e38), default=learning_rate,
-        help="step size of the optimizer, which is not saved with a model; if it is too large (0.1 "
-             "for MNIST), the test MSE is above that of the mean image; the cost becomes NaN only "
-             "from about 1e37 on (default: %(default)s)")
+        help="step size of the optimizer; not saved with a model. If it is too large (for MNIST, "
+             "0.1), the test MSE is worse than the mean image's; the cost becomes NaN only from "
+             "about 1e37 on (default: %(default)s)")
     add("--training-epochs", type=number(int, 0), default=training_epochs,
         help="epochs in all, including those of a resumed model (default: %(default)s)")
     add("--batch-size", type=number(int, 1), default=batch_size,
@@ -300,8 +304,8 @@ def add_common_flags(parser):
              "--batch-size, --validation-size and the images must then be the same, and "
              "--training-epochs not fewer than the model has; other flags may change")
     add("--log-dir", metavar="DIR", type=path,
-        help="write a log there for TensorBoard, which draws all runs in one directory as one "
-             "curve: a new run needs a new directory")
+        help="write a log there, which `tensorboard --logdir DIR` shows; all runs in one directory "
+             "are drawn as one curve, so a new run needs a new directory")
 
 
 def check_paths(parser, args):
@@ -347,7 +351,7 @@ def restore_checkpoint(saver, sess, settings, directory, training_epochs):
     if not suffix.isdecimal() or Path(last) != directory / f"{script.stem}-{suffix}":
         raise RunError(f"{state_file}: names {last}, which {script.name} did not save there")
     epoch = int(suffix)
-    if epoch == 0:  # initial weights, saved only to try it, perhaps with other settings
+    if epoch == 0:  # initial weights, saved only as a test, perhaps with other settings
         return 0
     own_settings = sess.run(settings)
     with one_line_errors(last):
@@ -362,7 +366,7 @@ def restore_checkpoint(saver, sess, settings, directory, training_epochs):
             raise RunError(f"{last}: trained with {saved.decode()}, not with {own.decode()}")
     if epoch > training_epochs:
         raise RunError(f"{last}: has {epoch} epochs, more than --training-epochs "
-                       f"{training_epochs}. To draw its picture, ask for {epoch}")
+                       f"{training_epochs}. To draw its picture, use --training-epochs {epoch}")
     saver.recover_last_checkpoints([last])  # so that Saver removes it after the next save
     print(f"{script.name}: resumed from {last}, after epoch {epoch}; "
           f"{training_epochs - epoch} more to train", file=sys.stderr)
@@ -379,8 +383,8 @@ def save_checkpoint(saver, sess, directory, epoch):
 def open_log(directory, graph):
     """Return a FileWriter that has written the graph in `directory`. Raises RunError."""
     with one_line_errors(directory):
-        # With session=, FileWriter raises an error where it happens (without it, later, as another
-        # error, or never). It adds operations to this session's graph, so that is an empty one.
+        # With session=, FileWriter raises its errors here, and not later or never. It adds
+        # operations to the graph of that session, so we give it a session with an empty graph.
         writer = tf.summary.FileWriter(directory, graph, session=tf.Session(graph=tf.Graph()))
         writer.flush()
     return writer

@@ -1,4 +1,4 @@
-"""Read MNIST, or other data in its format, and write arrays in that format.
+"""Read MNIST, or other data in its format. (own_data.py writes such data.)
 
 Replaces `tensorflow.examples.tutorials.mnist.input_data`, which the article uses and TensorFlow has
 removed. This module has the names that the article uses, the same split of the data and the same
@@ -23,8 +23,8 @@ class DataError(ValueError):
 class DataSet:
     """Images with their labels, given out in batches.
 
-    images: float32 (n, 784), pixels in [0, 1]; made at first use, since bytes need less memory. It
-    can't be changed, because next_batch() would not give the change.
+    images: float32 (n, 784), pixels in [0, 1]; made of the bytes at first use. It is read-only:
+    next_batch() uses the bytes, so it would not give a change.
     labels: uint8 (n,), or float32 (n, 10) if they are one-hot. num_examples: n.
     """
 
@@ -50,8 +50,8 @@ class DataSet:
     def next_batch(self, batch_size):
         """Return the next `batch_size` images and their labels. batch_size: at least 1.
 
-        A batch may have the last examples of one permutation of the set and the first of the next.
-        Permutation k depends on the size of the set, the seed and k alone.
+        Permutation k is the order in which pass k through the set gives the examples. It depends on
+        the size of the set, the seed and k alone. A batch may begin in one and end in the next.
         """
         parts, missing = [], batch_size
         while missing > 0:
@@ -72,7 +72,7 @@ class DataSet:
 @functools.lru_cache(maxsize=1)  # many batches come from one permutation
 def permutation(n, seed, k):
     """Return permutation k of the numbers from 0 to n - 1. It depends on n, seed and k alone."""
-    # Only for RandomState does NumPy promise the same permutations in all its versions.
+    # NumPy promises the same permutations in all its versions only for RandomState.
     return np.random.RandomState([seed, k]).permutation(n)
 
 
@@ -181,61 +181,8 @@ def read_data_sets(train_dir, one_hot=False, validation_size=5000, seed=0):
     images, labels = read_examples(train_dir, "train", one_hot)
     if len(images) <= validation_size:
         raise DataError(f"{train_dir}: of {len(images)} training images, the first "
-                        f"{validation_size} are for validation: none is left to train on")
+                        f"{validation_size} are for validation. Use a smaller --validation-size")
     return Datasets(
         train=DataSet(images[validation_size:], labels[validation_size:], seed),
         validation=DataSet(images[:validation_size], labels[:validation_size], seed),
         test=DataSet(*read_examples(train_dir, "t10k", one_hot), seed))
-
-
-def write_data_sets(train_dir, train_images, train_labels, test_images, test_labels, white):
-    """Write arrays as the four files that read_data_sets() reads, in a new directory `train_dir`.
-
-    images: numbers (n, 28, 28) or (n, 784), from 0 (black, the background) to `white`. The files
-    have bytes: pixels are multiplied by 255 / white and rounded.
-    labels: integers (n,), from 0 to 9, of any number type.
-    white: the value of a white pixel, such as 255 for bytes, or 1 for pixels from 0 to 1.
-    If the images are sorted, shuffle them together with their labels before: read_data_sets() takes
-    the first ones for validation.
-
-    Raises ValueError if an array is not like this, or if all images of a set are so dark that
-    `white` must be wrong; FileExistsError if the directory exists, since its other files might be
-    read instead of these. In both cases, nothing is written.
-    """
-    if not 0 < white < math.inf:
-        raise ValueError(f"white is {white}, not a finite number above 0")
-    arrays = {
-        "train-images-idx3-ubyte": image_bytes("train_images", train_images, white),
-        "train-labels-idx1-ubyte": label_bytes("train_labels", train_labels, len(train_images)),
-        "t10k-images-idx3-ubyte": image_bytes("test_images", test_images, white),
-        "t10k-labels-idx1-ubyte": label_bytes("test_labels", test_labels, len(test_images)),
-    }
-    os.makedirs(train_dir)
-    for name, array in arrays.items():
-        header = np.array([0x800 + array.ndim, *array.shape], ">u4")
-        with open(os.path.join(train_dir, name), "wb") as f:
-            f.write(header.tobytes() + array.tobytes())
-
-
-def image_bytes(name, images, white):
-    """Return images as uint8 (n, 28, 28), with 255 for `white`. Raises ValueError, with `name`."""
-    images = np.asarray(images)
-    if images.shape[1:] not in [(28, 28), (784,)] or len(images) == 0:
-        raise ValueError(f"{name}: shape {images.shape}, not (n, 28, 28) or (n, 784)")
-    low, high = images.min(), images.max()  # NaN, if there is one
-    if not (low >= 0 and high <= white):  # refuses NaN, too: every comparison with NaN is false
-        raise ValueError(f"{name}: pixels from {low} to {high}, not from 0 to white, {white}")
-    if high < white / 2:
-        raise ValueError(f"{name}: the brightest pixel, {high}, is not half of white, {white}")
-    return np.rint(np.divide(images, white, dtype=float) * 255).astype(np.uint8).reshape(-1, 28, 28)
-
-
-def label_bytes(name, labels, n):
-    """Return labels of n images as uint8 (n,). Raises ValueError, with `name`."""
-    labels = np.asarray(labels)
-    if labels.shape != (n,):
-        raise ValueError(f"{name}: shape {labels.shape}, not ({n},), a label for each image")
-    wrong = labels[~np.isin(labels, range(10))]
-    if len(wrong) > 0:
-        raise ValueError(f"{name}: {wrong.tolist()[0]!r} is not an integer from 0 to 9")
-    return labels.astype(np.uint8)

@@ -1,12 +1,14 @@
 """The fixtures: scripts, data and models, and what runs a script: main() in an empty directory, or a process."""
 import contextlib
 import gzip
+import io
 import os
 import shutil
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 os.environ["MPLBACKEND"] = "Agg"
 os.environ.pop("PYTHONUNBUFFERED", None)  # It would hide that a script does not flush its lines.
@@ -91,6 +93,20 @@ def models(small_data, tmp_path_factory):
                  "output": path / "a.png"}
         script.main([f"--{name}={value}" for name, value in flags.items()])
     return path
+
+
+@pytest.fixture(scope="session")
+def mnist_runs(tmp_path_factory):
+    """An epoch of each script on the whole of MNIST: by script, its directory, what it printed, and its figure."""
+    runs = {}
+    for script in SCRIPTS:
+        directory, stdout = tmp_path_factory.mktemp("mnist"), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(stdout):
+            patch.setattr(plt, "close", lambda figure: None)
+            script.main(["--training-epochs", "1", "--checkpoint-dir", str(directory / "c"),
+                         "--output", str(directory / "a.png")])
+        runs[script] = SimpleNamespace(directory=directory, out=stdout.getvalue(), figure=plt.gcf())
+    return runs
 
 
 @pytest.fixture

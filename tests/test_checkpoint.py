@@ -22,7 +22,7 @@ from helpers import (
 
 import autoencoder_recon
 import encoder_2d
-from mnist_data import input_data
+from mnist_data import input_data, own_data
 
 
 @pytest.mark.parametrize("flags, saved, own", [
@@ -42,7 +42,7 @@ def test_a_model_of_other_images_is_refused(trained, refused, small_data):
     train, _, test = input_data.read_data_sets(small_data, validation_size=0)
     images = train.images.copy()
     images[-1, 300] = 1 - images[-1, 300]
-    input_data.write_data_sets("mended", images, train.labels, test.images, test.labels, white=1)
+    own_data.write_data_sets("mended", images, train.labels, test.images, test.labels, white=1)
     line = refused("--checkpoint-dir", "c", "--data-dir", "mended")
     saved, own = re.search(": trained with (.*), not with (.*)$", line).groups()
     assert all(re.fullmatch(r"images of checksum \d+", text) for text in (saved, own)) and saved != own

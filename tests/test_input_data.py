@@ -1,4 +1,4 @@
-"""What the reader makes of good files, what it says of bad ones, and what the writer makes of arrays."""
+"""What the reader makes of good files, and what it says of bad ones."""
 import gzip
 import shutil
 
@@ -36,7 +36,7 @@ def test_one_hot_labels(small_data):
 def test_validation_size(small_data):
     sets = input_data.read_data_sets(small_data, validation_size=100)
     assert [len(data_set.labels) for data_set in sets] == [5500, 100, 60]
-    with pytest.raises(input_data.DataError, match=f"^{small_data}: of 5600 training images, the first 5600 "):
+    with pytest.raises(input_data.DataError, match="of 5600 training images, the first 5600 are .*Use a smaller"):
         input_data.read_data_sets(small_data, validation_size=5600)
     with pytest.raises(ValueError, match="^validation_size is -1, below 0$"):
         input_data.read_data_sets(small_data, validation_size=-1)
@@ -129,71 +129,3 @@ def test_two_files_of_one_name_must_be_equal(name, small_data, tmp_path):
     with pytest.raises(input_data.DataError) as info:
         input_data.read_data_sets(data)
     assert str(info.value) == f"{data}/{name}.gz: differs from {data}/{name}. Remove the file that you do not mean"
-
-
-PIXELS = np.random.default_rng(0).integers(0, 256, (30, 28, 28))
-DIGITS = np.random.default_rng(1).integers(0, 10, 30)
-ARRAYS = {  # images, white, and the bytes that they should become
-    "bytes": (PIXELS.astype(np.uint8), np.uint8(255), PIXELS),
-    "int64": (PIXELS, 255, PIXELS),
-    "a list": (PIXELS.tolist(), 255, PIXELS),
-    "flat": (PIXELS.reshape(30, 784), 255, PIXELS),
-    "float64 to 1": (PIXELS / 255, 1, PIXELS),
-    "float32 to 1": (np.float32(PIXELS / 255), 1.0, PIXELS),
-    "float64 to its largest": (PIXELS / 300, (PIXELS / 300).max(), PIXELS),  # As float32, it would be above white.
-    "0 to 16": (PIXELS % 17, 16, np.rint((PIXELS % 17) * 255 / 16)),
-    "12 bits, not all white": (PIXELS * 10, 4095, np.rint(PIXELS * 2550 / 4095)),
-    "16 bits": (np.uint16(PIXELS * 257), 65535, PIXELS),
-    "booleans": (PIXELS > 99, True, (PIXELS > 99) * 255),
-    "half of white": (PIXELS % 9, 16, np.rint((PIXELS % 9) * 255 / 16)),
-}
-
-
-@pytest.mark.parametrize("what", ARRAYS)
-def test_written_arrays_are_read_as_the_same_pixels(what, tmp_path):
-    images, white, expected = ARRAYS[what]
-    input_data.write_data_sets(tmp_path / "new/data", images, DIGITS.astype(float), images[:5], DIGITS[:5], white)
-    train, validation, test = input_data.read_data_sets(tmp_path / "new/data", validation_size=10)
-    for data_set, part in [(validation, slice(10)), (train, slice(10, 30)), (test, slice(5))]:
-        np.testing.assert_array_equal(np.rint(data_set.images * 255), expected[part].reshape(-1, 784))
-        assert data_set.labels.tolist() == DIGITS[part].tolist()
-
-
-def with_one(array, value):
-    """Return the array as floats, with `value` in the place of one of them."""
-    changed = array.astype(float)
-    changed.flat[20] = value
-    return changed
-
-
-@pytest.mark.parametrize("changed, line", [
-    ({"train_images": PIXELS[:, :16, :16]}, r"train_images: shape \(30, 16, 16\), not \(n, 28, 28\) or \(n, 784\)"),
-    ({"train_images": np.zeros((30, 28, 28, 3))}, "train_images: shape "),
-    ({"test_images": PIXELS[:0], "test_labels": []}, r"test_images: shape \(0, 28, 28\), not"),
-    ({"train_images": with_one(PIXELS, -0.1)}, "train_images: pixels from -0.1 to 255.0, not from 0 to white, 255"),
-    ({"test_images": with_one(PIXELS, 255.1)}, "test_images: pixels from 0.0 to 255.1, not"),
-    ({"train_images": with_one(PIXELS, np.nan)}, "train_images: pixels from nan to nan, not"),
-    ({"test_images": PIXELS / 255}, "test_images: the brightest pixel, 1.0, is not half of white, 255"),
-    ({"train_images": PIXELS * 0}, "train_images: the brightest pixel, 0, is not half of white, 255"),
-    ({"train_labels": np.eye(10)[DIGITS]}, r"train_labels: shape \(30, 10\), not \(30,\), a label for each image"),
-    ({"test_labels": DIGITS[1:]}, r"test_labels: shape \(29,\), not \(30,\), a label for each image"),
-    ({"train_labels": with_one(DIGITS, 10)}, "train_labels: 10.0 is not an integer from 0 to 9"),
-    ({"test_labels": with_one(DIGITS, -1)}, "test_labels: -1.0 is not"),
-    ({"train_labels": with_one(DIGITS, 2.5)}, "train_labels: 2.5 is not"),
-    ({"train_labels": with_one(DIGITS, np.nan)}, "train_labels: nan is not"),
-    ({"test_labels": DIGITS.astype(str)}, "test_labels: '[0-9]' is not an integer"),
-    ({"white": 0}, "white is 0, not a finite number above 0"),
-    ({"white": np.inf}, "white is inf, not"),
-    ({"white": np.nan}, "white is nan, not"),
-])
-def test_other_arrays_are_refused_before_anything_is_written(changed, line, tmp_path):
-    arrays = dict(train_images=PIXELS, train_labels=DIGITS, test_images=PIXELS, test_labels=DIGITS, white=255)
-    with pytest.raises(ValueError, match=f"^{line}.*$"):
-        input_data.write_data_sets(tmp_path / "new", **(arrays | changed))
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_data_set_is_not_written_into_a_directory_that_is_there(tmp_path):
-    with pytest.raises(FileExistsError):
-        input_data.write_data_sets(tmp_path, PIXELS, DIGITS, PIXELS, DIGITS, 255)
-    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,312 @@
+"""Own images: what becomes of image files and of arrays, and what is refused."""
+import shutil
+
+import numpy as np
+import pytest
+from helpers import ROOT, snapshot
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
+
+from mnist_data import input_data, own_data
+
+
+def render(digit, ink=30, paper=225):
+    """Return an image in grey of an MNIST digit (784, in [0, 1]): ten times as large, off the middle of its paper."""
+    image = Image.fromarray(np.uint8(np.reshape(digit, (28, 28)) * 255)).resize((280, 280), Image.BICUBIC)
+    mask = Image.new("L", (500, 400))
+    mask.paste(image, (190, 60))
+    return Image.composite(Image.new("L", mask.size, ink), Image.new("L", mask.size, paper), mask)
+
+
+def transparent(grey, colour):
+    """Return an image of one colour that is transparent where the grey image is white."""
+    image = Image.new("RGBA", grey.size, colour)
+    image.putalpha(grey.point(lambda value: 255 - value))
+    return image
+
+
+def turned(grey, orientation, transpose, path):
+    """Save an image as a camera does: turned, with an orientation that says so."""
+    exif = Image.Exif()
+    exif[0x112] = orientation
+    grey.transpose(transpose).save(path, exif=exif)
+
+
+NOISE = np.random.default_rng(0).normal(0, 8, (400, 500))
+SAVE = {  # how to save an image in grey, which has dark ink
+    "grey.png": lambda grey, path: grey.save(path),
+    "light on dark.png": lambda grey, path: grey.point(lambda value: 255 - value).save(path),
+    "colour.webp": lambda grey, path: Image.merge("RGB", (grey, grey.point(lambda v: v // 2), grey)).save(path),
+    "palette.gif": lambda grey, path: grey.convert("RGB").quantize(16).save(path),
+    "black on transparent.png": lambda grey, path: transparent(grey, "black").save(path),
+    "white on transparent.png": lambda grey, path: transparent(grey, "white").save(path),
+    "transparent palette.png": lambda grey, path: transparent(grey, "white").quantize(16).save(path),
+    "grey with alpha.png": lambda grey, path: transparent(grey, "black").convert("LA").save(path),
+    "1 bit.bmp": lambda grey, path: grey.convert("1", dither=Image.Dither.NONE).save(path),
+    "16 bits.png": lambda grey, path: Image.fromarray(np.uint16(grey) * 257).save(path),
+    "dark 16 bits.tif": lambda grey, path: Image.fromarray(np.uint16(grey) * 12 + 700).save(path),
+    "float.tif": lambda grey, path: Image.fromarray(np.float32(grey) / 255).save(path),
+    "CMYK.jpg": lambda grey, path: grey.convert("CMYK").save(path),
+    "noise.jpg": lambda grey, path: Image.fromarray(np.uint8(np.clip(grey + NOISE, 0, 255))).save(path),
+    "turned.jpg": lambda grey, path: turned(grey, 6, Image.Transpose.ROTATE_90, path),
+    "mirrored.jpg": lambda grey, path: turned(grey, 2, Image.Transpose.FLIP_LEFT_RIGHT, path),
+    "shadow.jpg": lambda grey, path: Image.fromarray(np.uint8(grey * np.linspace(0.4, 1, 500))).save(path),
+}
+
+
+@pytest.mark.parametrize("name", SAVE)
+def test_an_image_file_becomes_the_digit_that_it_shows(name, mnist, tmp_path):
+    """Turned, mirrored or inverted digits would be further away than 0.06 of white, on an average."""
+    differences = []
+    for digit in mnist.test.images[:10]:
+        SAVE[name](render(digit, ink=0 if "transparent" in name else 30,
+                          paper=255 if "transparent" in name else 225), tmp_path / name)
+        read = own_data.read_image(tmp_path / name)
+        assert read.shape == (28, 28) and read.dtype == np.uint8
+        differences.append(abs(read / 255 - digit.reshape(28, 28)).mean())
+    assert np.mean(differences) < 0.06
+    assert abs(read / 255 - digit.reshape(28, 28).T).mean() > 0.1
+
+
+def test_mnists_own_files_of_28_pixels_stay_what_they_are(mnist, tmp_path):
+    """Half a pixel off, their median would be 0.04."""
+    mse = []
+    for digit in mnist.test.images[:60]:
+        Image.fromarray(np.uint8(digit.reshape(28, 28) * 255)).save(tmp_path / "a.png")
+        mse.append(np.mean((own_data.read_image(tmp_path / "a.png") / 255 - digit.reshape(28, 28)) ** 2))
+    assert np.median(mse) < 0.015
+
+
+def drawn(path, *shapes, size=(400, 400)):
+    """Save a picture of shapes, and return what is read of it. A shape: an ImageDraw method, coordinates, a width."""
+    image = Image.new("L", size, 230)
+    for method, coordinates, width in shapes:
+        kwargs = {"width": width} if method == "line" else {}
+        getattr(ImageDraw.Draw(image), method)(coordinates, fill=40, **kwargs)
+    image.save(path)
+    return own_data.read_image(path)
+
+
+BAR = ("rectangle", (150, 80, 190, 280), 0)  # ten pixels of its 200 make one of 20
+
+
+def test_size_and_place(tmp_path):
+    """The longer side has 20 pixels, and the centre of mass is at row and column 14, however a digit lies on paper."""
+    expected = np.zeros((28, 28))
+    expected[4:24, 12:16] = 255
+    assert abs(drawn(tmp_path / "a.png", BAR) - expected).mean() < 6
+    corner = drawn(tmp_path / "a.png", ("rectangle", (30, 300, 50, 360), 0), ("rectangle", (50, 340, 90, 360), 0))
+    rows, columns = np.nonzero(corner)
+    assert corner.max() == 255 and np.ptp(rows) + 1 == np.ptp(columns) + 1 == 20
+    for index in np.indices((28, 28)):
+        assert np.average(index, weights=corner) == pytest.approx(14, abs=0.5)
+
+
+@pytest.mark.parametrize("width", [1, 3, 8, 40])
+def test_thin_strokes_become_as_thick_as_mnists(width, tmp_path):
+    """Their widths are those at 20 pixels' height. Thick ones stay as they are: 40 of 300 are 2.7 of 20."""
+    line = drawn(tmp_path / "a.png", ("line", (200, 50, 200, 349), width))
+    assert line[14].sum() / 255 == pytest.approx(2.7 if width == 40 else 2.1, abs=0.4)
+
+
+@pytest.mark.parametrize("other", [
+    ("rectangle", (0, 0, 60, 399), 0),  # a shadow or a table
+    ("line", (0, 350, 399, 350), 3),  # of the paper
+    ("ellipse", (300, 100, 312, 112), 0),  # dirt
+])
+def test_what_is_not_the_digit_is_dropped(other, tmp_path):
+    alone, together = drawn(tmp_path / "a.png", BAR), drawn(tmp_path / "a.png", BAR, other)
+    assert abs(alone - together.astype(float)).mean() < 1
+
+
+@pytest.fixture
+def make(tmp_path, monkeypatch, capsys):
+    """A function that runs own_data.main() in tmp_path and returns what it prints, or what it raises.
+
+    It first makes the image files that it is given, in the directory `in`. If it raises, it must write nothing.
+    """
+    monkeypatch.chdir(tmp_path)
+
+    def run_main(*files, flags=("in", "out")):
+        for n, name in enumerate(files):
+            (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+            image = Image.new("L", (60, 60), 255)
+            ImageDraw.Draw(image).line((10, 10, 15 + 5 * n % 40, 50), 0, 5)  # another one each time
+            image.save(tmp_path / "in" / name, "PNG")
+        before = snapshot(tmp_path)
+        try:
+            own_data.main(list(flags))
+        except own_data.DataError as err:
+            assert snapshot(tmp_path) == before and "\n" not in str(err)
+            return str(err)
+        return capsys.readouterr().out
+    return run_main
+
+
+@pytest.mark.parametrize("names, labels", [
+    (["cat", "dog"], {"cat": 0, "dog": 1}),
+    (["9", "3"], {"9": 9, "3": 3}),
+    (["0", "b", "2", "a"], {"0": 0, "2": 2, "a": 1, "b": 3}),
+    (["10", "7"], {"10": 0, "7": 7}),
+])
+def test_labels_of_directories(names, labels, make):
+    """A sixth is for testing. Each image keeps its label. Hidden files are passed over."""
+    files = [f"{name}/{n}.png" for name in names for n in range(6 // len(names) * 2)]
+    (own_data.Path("in") / names[0]).mkdir(parents=True)
+    for hidden in ("in/.DS_Store", f"in/{names[0]}/Thumbs.db"):
+        own_data.Path(hidden).write_bytes(b"x")
+    out = make(*files)
+    n = len(files)
+    assert f"{n - n // 6} images for training, {n // 6} for testing\n" in out
+    train, _, test = input_data.read_data_sets("out", validation_size=0)
+    found = {(digit.tobytes(), label) for part in (train, test) for digit, label in zip(part.images, part.labels)}
+    assert len(train.images) + len(test.images) == n
+    expected = {(input_data.scale(own_data.read_image(f"in/{file}").ravel()).tobytes(), labels[file.split("/")[0]])
+                for file in files}
+    assert found == expected
+    for name, label in labels.items():
+        assert f"images of class {name} (label {label}): {n // len(names)}\n" in out
+
+
+def test_a_model_of_mnist_shows_own_digits(script, make, mnist_runs, monkeypatch, capsys):
+    """--test-only keeps MNIST's training images. The test images are in the order of their names."""
+    files = [f"{digit}.png" for digit in (3, 1, 7)]
+    out = make(*files, flags=("in", "out", "--test-only"))
+    assert "60000 images for training, 3 for testing\n" in out
+    test = input_data.read_data_sets("out").test
+    digits = [own_data.read_image(f"in/{digit}.png") for digit in (1, 3, 7)]
+    np.testing.assert_array_equal(np.rint(test.images * 255).reshape(3, 28, 28), digits)
+    assert test.labels.tolist() == [1, 3, 7]
+    sheet = np.asarray(Image.open("out/images.png").convert("L"))
+    for n, digit in enumerate(digits):  # The paper of each image is white, and its digit beside it stands on black.
+        cell = sheet[:128, 224 * n:224 * (n + 1)]
+        assert cell[10, 10] == 255
+        np.testing.assert_array_equal(cell[4:108, 112:216], Image.fromarray(digit).resize((104, 104), Image.NEAREST))
+    shutil.copytree(mnist_runs[script].directory / "c", "c")
+    script.main(["--checkpoint-dir", "c", "--data-dir", "out", "--training-epochs", "1"])
+    assert "after epoch 1; 0 more to train" in capsys.readouterr().err
+
+
+def test_what_is_no_set_of_images_is_refused(make, tmp_path):
+    assert make(flags=("missing", "out")) == "missing: No such file or directory"
+    (tmp_path / "in").mkdir()
+    assert make() == "in: there are no images in it"
+    assert make("1.png", "2.png") == ("in: 2 images are too few to train with. "
+                                      "With --test-only, none are needed for that")
+    assert make(flags=("in/1.png", "out")) == "in/1.png: Not a directory"
+    assert make(flags=("in", "in")) == "in: is there already. Remove it, or choose another name"
+    for name in ("10.png", "IMG_2031.jpg"):
+        assert make(name).startswith(f"in/{name}: the name does not begin with one digit")
+        (tmp_path / "in" / name).unlink()
+    (tmp_path / "in/cats").mkdir()
+    assert make() == "in/cats: there are no images in it"
+    names = [f"class {letter}" for letter in "abcdefghi"]
+    assert make(*(f"{name}/1.png" for name in names), "cats/1.png") == (
+        "12 classes, more than 10: 1, 2, cats, " + ", ".join(names))
+
+
+FLAT = Image.new("L", (50, 50), 200)
+BAD = {  # what makes a bad image file, and what is said of it
+    "text.png": (lambda path: path.write_text("hello"), "not an image that Pillow can read. Save HEIC, SVG or PDF as"),
+    "empty.png": (lambda path: path.write_bytes(b""), "not an image that"),
+    "directory": (lambda path: path.mkdir(), "Is a directory"),
+    "cut.png": (lambda path: path.write_bytes((ROOT / ".github/plane.png").read_bytes()[:9999]), "truncated"),
+    "flat.png": (lambda path: FLAT.save(path), "no ink stands out from the paper"),
+    "noise.png": (lambda path: Image.fromarray(np.uint8(200 + NOISE)).save(path), "no ink stands out from the paper"),
+    "shadow.png": (lambda path: ImageOps.expand(FLAT, (20, 0, 0, 0), fill=50).save(path), "except at the border"),
+    "bomb.png": (lambda path: Image.new("1", (20000, 20000)).save(path), "decompression bomb"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_is_no_digit_is_refused(name, make, tmp_path):
+    make("0/1.png")
+    BAD[name][0](tmp_path / "in/0" / name)
+    line = make(flags=("in", "out", "--test-only"))
+    assert line.startswith(f"in/0/{name}: ") and BAD[name][1] in line
+
+
+@pytest.mark.parametrize("kind", ["png", "jpg", "gif", "tif", "bmp", "webp"])
+def test_damaged_files_are_read_or_refused_in_one_line(kind, tmp_path):
+    rng, path = np.random.default_rng(0), tmp_path / f"a.{kind}"
+    FLAT.filter(ImageFilter.BLUR).save(path)
+    contents = path.read_bytes()
+    for _ in range(60):
+        damaged = bytearray(contents[:rng.integers(len(contents) // 2, len(contents) + 1)])
+        for position in rng.integers(0, len(damaged), 3):
+            damaged[position] = rng.integers(256)
+        path.write_bytes(damaged)
+        try:
+            own_data.open_image(path)
+        except own_data.DataError as err:
+            assert str(err).startswith(f"{path}: ") and "\n" not in str(err)
+
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (30, 28, 28))
+DIGITS = np.random.default_rng(1).integers(0, 10, 30)
+ARRAYS = {  # images, white, and the bytes that they should become
+    "bytes": (PIXELS.astype(np.uint8), np.uint8(255), PIXELS),
+    "int64": (PIXELS, 255, PIXELS),
+    "a list": (PIXELS.tolist(), 255, PIXELS),
+    "flat": (PIXELS.reshape(30, 784), 255, PIXELS),
+    "float64 to 1": (PIXELS / 255, 1, PIXELS),
+    "float32 to 1": (np.float32(PIXELS / 255), 1.0, PIXELS),
+    "float64 to its largest": (PIXELS / 300, (PIXELS / 300).max(), PIXELS),  # As float32, it would be above white.
+    "0 to 16": (PIXELS % 17, 16, np.rint((PIXELS % 17) * 255 / 16)),
+    "12 bits, not all white": (PIXELS * 10, 4095, np.rint(PIXELS * 2550 / 4095)),
+    "16 bits": (np.uint16(PIXELS * 257), 65535, PIXELS),
+    "booleans": (PIXELS > 99, True, (PIXELS > 99) * 255),
+    "objects": (PIXELS.astype(object), 255, PIXELS),
+    "half of white": (PIXELS % 9, 16, np.rint((PIXELS % 9) * 255 / 16)),
+}
+
+
+@pytest.mark.parametrize("what", ARRAYS)
+def test_written_arrays_are_read_as_the_same_pixels(what, tmp_path):
+    images, white, expected = ARRAYS[what]
+    own_data.write_data_sets(tmp_path / "new/data", images, DIGITS.astype(object), images[:5], DIGITS[:5] * 1.0, white)
+    train, validation, test = input_data.read_data_sets(tmp_path / "new/data", validation_size=10)
+    for data_set, part in [(validation, slice(10)), (train, slice(10, 30)), (test, slice(5))]:
+        np.testing.assert_array_equal(np.rint(data_set.images * 255), expected[part].reshape(-1, 784))
+        assert data_set.labels.tolist() == DIGITS[part].tolist()
+
+
+def with_one(array, value):
+    """Return the array as floats, with `value` in the place of one of them."""
+    changed = array.astype(float)
+    changed.flat[20] = value
+    return changed
+
+
+@pytest.mark.parametrize("changed, line", [
+    ({"train_images": PIXELS[:, :16, :16]}, r"train_images: shape \(30, 16, 16\), not \(n, 28, 28\) or \(n, 784\)"),
+    ({"train_images": np.zeros((30, 28, 28, 3))}, "train_images: shape "),
+    ({"test_images": PIXELS[:0], "test_labels": []}, r"test_images: shape \(0, 28, 28\), not"),
+    ({"train_images": with_one(PIXELS, -0.1)}, "train_images: pixels from -0.1 to 255.0, not from 0 to white, 255"),
+    ({"test_images": with_one(PIXELS, 255.1)}, "test_images: pixels from 0.0 to 255.1, not"),
+    ({"train_images": with_one(PIXELS, np.nan)}, "train_images: pixels from nan to nan, not"),
+    ({"test_images": PIXELS / 255}, "test_images: the brightest pixel, 1.0, is not half of white, 255"),
+    ({"train_images": PIXELS * 0}, "train_images: the brightest pixel, 0.0, is not half of white, 255"),
+    ({"train_labels": np.eye(10)[DIGITS]}, r"train_labels: shape \(30, 10\), not \(30,\), a label for each image"),
+    ({"test_labels": DIGITS[1:]}, r"test_labels: shape \(29,\), not \(30,\), a label for each image"),
+    ({"train_labels": with_one(DIGITS, 10)}, "train_labels: 10.0 is not an integer from 0 to 9"),
+    ({"test_labels": with_one(DIGITS, -1)}, "test_labels: -1.0 is not"),
+    ({"train_labels": with_one(DIGITS, 2.5)}, "train_labels: 2.5 is not"),
+    ({"train_labels": with_one(DIGITS, np.nan)}, "train_labels: nan is not"),
+    ({"test_labels": DIGITS.astype(str)}, "test_labels: <U.* is not a type of numbers"),
+    ({"train_labels": DIGITS.astype(str).astype(object)}, "train_labels: <U.* is not a type of numbers"),
+    ({"train_labels": [None, *DIGITS[1:]]}, "train_labels: object is not a type of numbers"),
+    ({"white": 0}, "white is 0, not a finite number above 0"),
+    ({"white": np.inf}, "white is inf, not"),
+    ({"white": np.nan}, "white is nan, not"),
+])
+def test_other_arrays_are_refused_before_anything_is_written(changed, line, tmp_path):
+    arrays = dict(train_images=PIXELS, train_labels=DIGITS, test_images=PIXELS, test_labels=DIGITS, white=255)
+    with pytest.raises(ValueError, match=f"^{line}.*$"):
+        own_data.write_data_sets(tmp_path / "new", **(arrays | changed))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_data_set_is_not_written_into_a_directory_that_is_there(tmp_path):
+    with pytest.raises(FileExistsError):
+        own_data.write_data_sets(tmp_path, PIXELS, DIGITS, PIXELS, DIGITS, 255)
+    assert list(tmp_path.iterdir()) == []
