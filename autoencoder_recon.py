@@ -40,8 +40,7 @@ def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
     larger layers have smaller weights. Raises ValueError for another initializer.
 
     Returns X, encoder_op (codes), y_pred (reconstructions), cost, and optimizer, the operation of
-    one training step. X and y_pred are float32 (n, 784) in [0, 1]; encoder_op is float32
-    (n, n_hidden_2).
+    one training step. X and y_pred are float32 (n, 784) in [0, 1]; encoder_op is (n, n_hidden_2).
     """
     tf.set_random_seed(seed)
     X = tf.placeholder("float", [None, n_input], name="X")  # images, given to sess.run()
@@ -77,16 +76,16 @@ def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
         }
 
     # If you change a formula below or an initial value above, use a new --checkpoint-dir: the old
-    # model has the same shapes and would be resumed without an error. For ReLU, read "Experiments"
-    # in README.md first: it needs other initial weights and another learning rate.
-    sigmoid = tf.nn.sigmoid
+    # model has the same shapes and would be resumed without an error.
+    activate = tf.nn.sigmoid  # for tf.nn.relu, "Experiments" in README.md has what else must change
+    sigmoid = tf.nn.sigmoid  # for the last layer, whatever the others have
     def encoder(x):  # each layer is xW + b, followed by a sigmoid
-        layer_1 = sigmoid(tf.add(tf.matmul(x, weights["encoder_h1"]), biases["encoder_b1"]))
-        layer_2 = sigmoid(tf.add(tf.matmul(layer_1, weights["encoder_h2"]), biases["encoder_b2"]))
+        layer_1 = activate(tf.add(tf.matmul(x, weights["encoder_h1"]), biases["encoder_b1"]))
+        layer_2 = activate(tf.add(tf.matmul(layer_1, weights["encoder_h2"]), biases["encoder_b2"]))
         return layer_2
 
     def decoder(x):  # from a code to an image; the last sigmoid keeps it in [0, 1]
-        layer_1 = sigmoid(tf.add(tf.matmul(x, weights["decoder_h1"]), biases["decoder_b1"]))
+        layer_1 = activate(tf.add(tf.matmul(x, weights["decoder_h1"]), biases["decoder_b1"]))
         layer_2 = sigmoid(tf.add(tf.matmul(layer_1, weights["decoder_h2"]), biases["decoder_b2"]))
         return layer_2
 
@@ -127,9 +126,9 @@ def main(argv=None):
     save its picture.
 
     Raises SystemExit for a bad flag, DataError for bad data, and RunError if another file can't be
-    used, if a checkpoint is not of this network and these flags, or if the cost is not finite.
+    used, if a checkpoint has other variables, settings or more epochs, or if the cost is NaN.
     """
-    # number(), add_common_flags() and the other functions that are new here are below main().
+    # The functions number(), add_common_flags() and so on are below main().
     parser = argparse.ArgumentParser(prog=script.name, description=__doc__)
     parser.add_argument("--examples-to-show", type=number(int, 1, 100), default=examples_to_show,
                         help="test images in the picture (default: %(default)s)")
@@ -143,7 +142,6 @@ def main(argv=None):
     if total_batch == 0:
         parser.error(f"argument --batch-size: only {mnist.train.num_examples} images to train on")
 
-    # A graph only describes what to compute. sess.run() computes it.
     with tf.Graph().as_default(), tf.Session() as sess:
         X, encoder_op, y_pred, cost, optimizer = build_network(
             args.learning_rate, args.seed, args.init)
@@ -153,7 +151,7 @@ def main(argv=None):
         first_epoch = 0
         if args.checkpoint_dir:
             # What a resumed run must have in common with the run before. It is a variable, so that
-            # it is saved in the same file as the weights; `init` does not know it yet.
+            # it is saved in the same file as the weights.
             settings = tf.Variable(
                 [f"--init {args.init}", f"--seed {args.seed}", f"--batch-size {args.batch_size}",
                  f"{mnist.train.num_examples} images",
@@ -247,8 +245,7 @@ def path(text):
     file = os.path.expanduser(text)  # the shell leaves the ~ of --output=~/a.png to us
     # TensorFlow writes every name as UTF-8. If Python does not, each would use another directory.
     if os.fsencode(file) != file.encode(errors="replace"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not UTF-8, as TensorFlow needs it: "
-                                         "use only ASCII characters")
+        raise argparse.ArgumentTypeError(f"{text!r} is not UTF-8: use only ASCII characters")
     return Path(file)
 
 
@@ -259,12 +256,12 @@ def add_common_flags(parser):
         help="directory of the four MNIST files, or of those that mnist_data/own_data.py makes of "
              "your own images (default: %(default)s)")
     add("--validation-size", type=number(int, 1), default=5000,
-        help="how many training images, the first in the file, are kept for validation: they are "
-             "not trained on, and the log has their cost (default: %(default)s)")
+        help="how many training images, the first ones, are kept for validation: not for training, "
+             "but for their cost in the log and their mean image (default: %(default)s)")
     add("--learning-rate", type=number(float, 1e-30, 1e38), default=learning_rate,
-        help="step size of the optimizer; not saved with a model. If it is too large (for MNIST, "
-             "0.1), the test MSE is worse than the mean image's; the cost becomes NaN only from "
-             "about 1e37 on (default: %(default)s)")
+        help="step size of the optimizer; not saved with a model, so give it again to resume. If "
+             "it is too large (for MNIST, 0.1), the test MSE is above that of the mean image; the "
+             "cost becomes NaN only from about 1e37 on (default: %(default)s)")
     add("--training-epochs", type=number(int, 0), default=training_epochs,
         help="epochs in all, including those of a resumed model (default: %(default)s)")
     add("--batch-size", type=number(int, 1), default=batch_size,
@@ -274,7 +271,7 @@ def add_common_flags(parser):
              "(default: %(default)s)")
     add("--init", choices=["normal", "xavier"], default="normal",
         help="initial weights: the article's, so large that many units learn little, or Xavier "
-             "Glorot's rule times 4, which gives clearer digits (default: %(default)s)")
+             "Glorot's rule times 4, for a smaller test MSE (default: %(default)s)")
     add("--seed", type=number(int, 0, 2**31 - 2), default=0,
         help="decides the initial weights and the order of the images (default: %(default)s)")
     add("--output", metavar="FILE", type=path, default=Path(f"{script.stem}.png"),
@@ -321,7 +318,7 @@ def restore_checkpoint(saver, sess, settings, directory, training_epochs):
             last = tf.train.latest_checkpoint(directory)
         except ValueError:  # the file is empty or is not text
             last = None
-        # A new run must not replace a trained model, which has files of epochs from 1 on.
+        # Files of epoch 1 or later are a trained model, which a new run must not replace.
         if not last and (state_file.exists() or any(directory.glob(f"{script.stem}-[1-9]*"))):
             raise RunError(f"{state_file}: missing or damaged, or the model that it names is not "
                            "there. To begin anew, use another directory")
@@ -331,7 +328,7 @@ def restore_checkpoint(saver, sess, settings, directory, training_epochs):
     if not suffix.isdecimal() or Path(last) != directory / f"{script.stem}-{suffix}":
         raise RunError(f"{state_file}: names {last}, which {script.name} did not save there")
     epoch = int(suffix)
-    if epoch == 0:  # initial weights, saved only as a test, perhaps with other settings
+    if epoch == 0:  # initial weights, saved only to try saving, perhaps with other settings
         return 0
     own_settings = sess.run(settings)
     with one_line_errors(last):
@@ -361,7 +358,7 @@ def save_checkpoint(saver, sess, directory, epoch):
 
 
 def open_log(directory, graph):
-    """Return a FileWriter that has written the graph in `directory`. Raises RunError."""
+    """Return a FileWriter in `directory`, given the graph to write. Raises RunError."""
     with one_line_errors(directory):
         # With session=, FileWriter raises its errors here, and not later or never. It adds
         # operations to the graph of that session, so we give it a session with an empty graph.

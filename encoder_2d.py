@@ -87,21 +87,21 @@ def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
         }
 
     # If you change a formula below or an initial value above, use a new --checkpoint-dir: the old
-    # model has the same shapes and would be resumed without an error. For ReLU, read "Experiments"
-    # in README.md first: it needs other initial weights and another learning rate.
-    sigmoid = tf.nn.sigmoid
+    # model has the same shapes and would be resumed without an error.
+    activate = tf.nn.sigmoid  # for tf.nn.relu, "Experiments" in README.md has what else must change
+    sigmoid = tf.nn.sigmoid  # for the last layer, whatever the others have
     def encoder(x):  # each layer is xW + b, followed by a sigmoid in all layers but the last
-        layer_1 = sigmoid(tf.add(tf.matmul(x, weights["encoder_h1"]), biases["encoder_b1"]))
-        layer_2 = sigmoid(tf.add(tf.matmul(layer_1, weights["encoder_h2"]), biases["encoder_b2"]))
-        layer_3 = sigmoid(tf.add(tf.matmul(layer_2, weights["encoder_h3"]), biases["encoder_b3"]))
+        layer_1 = activate(tf.add(tf.matmul(x, weights["encoder_h1"]), biases["encoder_b1"]))
+        layer_2 = activate(tf.add(tf.matmul(layer_1, weights["encoder_h2"]), biases["encoder_b2"]))
+        layer_3 = activate(tf.add(tf.matmul(layer_2, weights["encoder_h3"]), biases["encoder_b3"]))
         # No sigmoid here: it would keep the two numbers of a code between 0 and 1.
         layer_4 = tf.add(tf.matmul(layer_3, weights["encoder_h4"]), biases["encoder_b4"])
         return layer_4
 
     def decoder(x):  # from a code to an image; the last sigmoid keeps it in [0, 1]
-        layer_1 = sigmoid(tf.add(tf.matmul(x, weights["decoder_h1"]), biases["decoder_b1"]))
-        layer_2 = sigmoid(tf.add(tf.matmul(layer_1, weights["decoder_h2"]), biases["decoder_b2"]))
-        layer_3 = sigmoid(tf.add(tf.matmul(layer_2, weights["decoder_h3"]), biases["decoder_b3"]))
+        layer_1 = activate(tf.add(tf.matmul(x, weights["decoder_h1"]), biases["decoder_b1"]))
+        layer_2 = activate(tf.add(tf.matmul(layer_1, weights["decoder_h2"]), biases["decoder_b2"]))
+        layer_3 = activate(tf.add(tf.matmul(layer_2, weights["decoder_h3"]), biases["decoder_b3"]))
         layer_4 = sigmoid(tf.add(tf.matmul(layer_3, weights["decoder_h4"]), biases["decoder_b4"]))
         return layer_4
 
@@ -121,7 +121,7 @@ def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
 def draw(encoder_result, labels):
     """Draw codes, float (n, 2), in the current axes. labels: integers (n,), 0 to 9."""
     x, y = encoder_result[:, 0], encoder_result[:, 1]
-    size = 400 / np.sqrt(len(labels))  # 4 for MNIST's 10,000 test digits; few points are larger
+    size = 400 / np.sqrt(len(labels))  # 4 for MNIST's 10,000 test digits; fewer points: larger
     # vmin and vmax put each digit in the middle of one of tab10's ten colours.
     plt.scatter(x, y, c=labels, cmap="tab10", vmin=-0.5, vmax=9.5, s=size, linewidths=0)
     plt.xlabel("first number of the code")
@@ -148,9 +148,9 @@ def main(argv=None):
     save its picture.
 
     Raises SystemExit for a bad flag, DataError for bad data, and RunError if another file can't be
-    used, if a checkpoint is not of this network and these flags, or if the cost is not finite.
+    used, if a checkpoint has other variables, settings or more epochs, or if the cost is NaN.
     """
-    # number(), add_common_flags() and the other functions that are new here are below main().
+    # The functions number(), add_common_flags() and so on are below main().
     parser = argparse.ArgumentParser(prog=script.name, description=__doc__)
     add_common_flags(parser)
     args = parser.parse_args(argv)
@@ -162,7 +162,6 @@ def main(argv=None):
     if total_batch == 0:
         parser.error(f"argument --batch-size: only {mnist.train.num_examples} images to train on")
 
-    # A graph only describes what to compute. sess.run() computes it.
     with tf.Graph().as_default(), tf.Session() as sess:
         X, encoder_op, y_pred, cost, optimizer = build_network(
             args.learning_rate, args.seed, args.init)
@@ -172,7 +171,7 @@ def main(argv=None):
         first_epoch = 0
         if args.checkpoint_dir:
             # What a resumed run must have in common with the run before. It is a variable, so that
-            # it is saved in the same file as the weights; `init` does not know it yet.
+            # it is saved in the same file as the weights.
             settings = tf.Variable(
                 [f"--init {args.init}", f"--seed {args.seed}", f"--batch-size {args.batch_size}",
                  f"{mnist.train.num_examples} images",
@@ -217,7 +216,7 @@ def main(argv=None):
         print("Test MSE: {:.6f} (mean image: {:.6f})".format(test_mse, mean_image_mse), flush=True)
         encoder_result = sess.run(encoder_op, feed_dict={X: mnist.test.images})
 
-    with plt.style.context("default"):  # the user's settings could turn digits upside down
+    with plt.style.context("default"):  # not in the user's own style, such as a dark one
         figure = plt.figure(figsize=(8, 6.5), layout="constrained")
         draw(encoder_result, mnist.test.labels)
         plt.colorbar(ticks=range(10), label="digit")
@@ -267,8 +266,7 @@ def path(text):
     file = os.path.expanduser(text)  # the shell leaves the ~ of --output=~/a.png to us
     # TensorFlow writes every name as UTF-8. If Python does not, each would use another directory.
     if os.fsencode(file) != file.encode(errors="replace"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not UTF-8, as TensorFlow needs it: "
-                                         "use only ASCII characters")
+        raise argparse.ArgumentTypeError(f"{text!r} is not UTF-8: use only ASCII characters")
     return Path(file)
 
 
@@ -279,12 +277,12 @@ def add_common_flags(parser):
         help="directory of the four MNIST files, or of those that mnist_data/own_data.py makes of "
              "your own images (default: %(default)s)")
     add("--validation-size", type=number(int, 1), default=5000,
-        help="how many training images, the first in the file, are kept for validation: they are "
-             "not trained on, and the log has their cost (default: %(default)s)")
+        help="how many training images, the first ones, are kept for validation: not for training, "
+             "but for their cost in the log and their mean image (default: %(default)s)")
     add("--learning-rate", type=number(float, 1e-30, 1e38), default=learning_rate,
-        help="step size of the optimizer; not saved with a model. If it is too large (for MNIST, "
-             "0.1), the test MSE is worse than the mean image's; the cost becomes NaN only from "
-             "about 1e37 on (default: %(default)s)")
+        help="step size of the optimizer; not saved with a model, so give it again to resume. If "
+             "it is too large (for MNIST, 0.1), the test MSE is above that of the mean image; the "
+             "cost becomes NaN only from about 1e37 on (default: %(default)s)")
     add("--training-epochs", type=number(int, 0), default=training_epochs,
         help="epochs in all, including those of a resumed model (default: %(default)s)")
     add("--batch-size", type=number(int, 1), default=batch_size,
@@ -294,7 +292,7 @@ def add_common_flags(parser):
              "(default: %(default)s)")
     add("--init", choices=["normal", "xavier"], default="normal",
         help="initial weights: the article's, so large that many units learn little, or Xavier "
-             "Glorot's rule times 4, which gives clearer digits (default: %(default)s)")
+             "Glorot's rule times 4, for a smaller test MSE (default: %(default)s)")
     add("--seed", type=number(int, 0, 2**31 - 2), default=0,
         help="decides the initial weights and the order of the images (default: %(default)s)")
     add("--output", metavar="FILE", type=path, default=Path(f"{script.stem}.png"),
@@ -341,7 +339,7 @@ def restore_checkpoint(saver, sess, settings, directory, training_epochs):
             last = tf.train.latest_checkpoint(directory)
         except ValueError:  # the file is empty or is not text
             last = None
-        # A new run must not replace a trained model, which has files of epochs from 1 on.
+        # Files of epoch 1 or later are a trained model, which a new run must not replace.
         if not last and (state_file.exists() or any(directory.glob(f"{script.stem}-[1-9]*"))):
             raise RunError(f"{state_file}: missing or damaged, or the model that it names is not "
                            "there. To begin anew, use another directory")
@@ -351,7 +349,7 @@ def restore_checkpoint(saver, sess, settings, directory, training_epochs):
     if not suffix.isdecimal() or Path(last) != directory / f"{script.stem}-{suffix}":
         raise RunError(f"{state_file}: names {last}, which {script.name} did not save there")
     epoch = int(suffix)
-    if epoch == 0:  # initial weights, saved only as a test, perhaps with other settings
+    if epoch == 0:  # initial weights, saved only to try saving, perhaps with other settings
         return 0
     own_settings = sess.run(settings)
     with one_line_errors(last):
@@ -381,7 +379,7 @@ def save_checkpoint(saver, sess, directory, epoch):
 
 
 def open_log(directory, graph):
-    """Return a FileWriter that has written the graph in `directory`. Raises RunError."""
+    """Return a FileWriter in `directory`, given the graph to write. Raises RunError."""
     with one_line_errors(directory):
         # With session=, FileWriter raises its errors here, and not later or never. It adds
         # operations to the graph of that session, so we give it a session with an empty graph.
