@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -97,15 +96,24 @@ def models(small_data, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def mnist_runs(tmp_path_factory):
-    """An epoch of each script on the whole of MNIST: by script, its directory, what it printed, and its figure."""
-    runs = {}
+    """An epoch of each script on the whole of MNIST, by script.
+
+    It has its directory, what it printed, its figure, its training set, and the sizes of its batches.
+    """
+    runs, next_batch = {}, input_data.DataSet.next_batch
     for script in SCRIPTS:
-        directory, stdout = tmp_path_factory.mktemp("mnist"), io.StringIO()
-        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(stdout):
+        run = runs[script] = SimpleNamespace(directory=tmp_path_factory.mktemp("mnist"), batches=[])
+
+        def recorded(data_set, batch_size, run=run):
+            run.train = data_set
+            run.batches.append(batch_size)
+            return next_batch(data_set, batch_size)
+        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()) as stdout:
+            patch.setattr(input_data.DataSet, "next_batch", recorded)
             patch.setattr(plt, "close", lambda figure: None)
-            script.main(["--training-epochs", "1", "--checkpoint-dir", str(directory / "c"),
-                         "--output", str(directory / "a.png")])
-        runs[script] = SimpleNamespace(directory=directory, out=stdout.getvalue(), figure=plt.gcf())
+            flags = {"training-epochs": 1, "checkpoint-dir": run.directory / "c", "output": run.directory / "a.png"}
+            script.main([f"--{name}={value}" for name, value in flags.items()])
+        run.out, run.figure = stdout.getvalue(), plt.gcf()
     return runs
 
 
@@ -117,18 +125,12 @@ def trained(script, run, models, tmp_path):
 
 @pytest.fixture
 def start(tmp_path):
-    """A function that starts a script as a user does, in tmp_path, and returns its process.
-
-    The process ends with the test, or after five minutes.
-    """
+    """A function that starts a script as a user does, in tmp_path, and returns its process. It ends with the test."""
     with contextlib.ExitStack() as stack:
         def start_process(script, *flags, **kwargs):
             process = stack.enter_context(subprocess.Popen(
                 [sys.executable, script.__file__, *map(str, flags)], encoding="utf-8", cwd=tmp_path,
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kwargs))
             stack.callback(process.kill)
-            limit = threading.Timer(300, process.kill)
-            limit.start()
-            stack.callback(limit.cancel)
             return process
         yield start_process

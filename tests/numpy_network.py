@@ -26,10 +26,22 @@ def layers(script):
     return result
 
 
+def outputs(layers, values, x):
+    """Return x and what each of the layers makes of it, with the values of the variables."""
+    result = [x.astype(np.float64)]
+    for layer in layers:
+        z = result[-1] @ values[layer.weights].astype(np.float64) + values[layer.biases]
+        result.append(1 / (1 + np.exp(-z)) if layer.sigmoid else z)
+    return result
+
+
 def codes_and_reconstructions(script, values, x):
-    """Return what encoder_op and y_pred should give for the images x, with the values of the variables."""
-    outputs = [x.astype(np.float64)]
-    for layer in layers(script):
-        z = outputs[-1] @ values[layer.weights].astype(np.float64) + values[layer.biases]
-        outputs.append(1 / (1 + np.exp(-z)) if layer.sigmoid else z)
-    return outputs[len(outputs) // 2], outputs[-1]
+    """Return what encoder_op and y_pred should give for the images x."""
+    result = outputs(layers(script), values, x)
+    return result[len(result) // 2], result[-1]
+
+
+def decoded(script, values, codes):
+    """Return what y_pred should give for codes in place of encoder_op."""
+    decoder = layers(script)
+    return outputs(decoder[len(decoder) // 2:], values, codes)[-1]

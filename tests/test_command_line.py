@@ -188,14 +188,6 @@ def test_a_mistake_in_the_code_keeps_its_traceback(error, script, run_as_main, m
         assert info.value is error
 
 
-def test_the_help_does_not_need_docstrings(script, monkeypatch, capsys):
-    """`python -OO` removes them."""
-    monkeypatch.setattr(script, "__doc__", None)
-    with pytest.raises(SystemExit):
-        script.main(["--help"])
-    assert capsys.readouterr().out.startswith("usage: ")
-
-
 def test_both_scripts_have_the_same_text():
     """In build_network the initial values, the cost and the optimizer; in main() the training; and all that follows."""
     texts = [inspect.getsource(script) for script in SCRIPTS]

@@ -57,6 +57,7 @@ def test_batches_are_cut_from_permutations():
     expected = np.concatenate([np.random.RandomState([7, k]).permutation(50) for k in range(9)])
     data_set = input_data.DataSet(np.arange(50, dtype=np.uint8)[:, None], np.arange(50), seed=7)
     position = 0
+    input_data.permutation.cache_clear()
     for size, skipped in [(7, 0)] * 15 + [(120, 0), (7, 8), (1, 60), (50, 0)]:
         data_set.skip(skipped)
         position += skipped
@@ -64,6 +65,7 @@ def test_batches_are_cut_from_permutations():
         np.testing.assert_array_equal(labels, expected[position:position + size])
         np.testing.assert_array_equal(np.rint(images[:, 0] * 255), labels)
         position += size
+    assert input_data.permutation.cache_info().misses == 7  # Each of them is made once.
     # NumPy keeps RandomState's stream. If this fails, runs of earlier versions can't be repeated any more.
     assert np.random.RandomState([0, 0]).permutation(10).tolist() == [3, 7, 6, 4, 1, 0, 2, 8, 5, 9]
 

@@ -245,17 +245,12 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (30, 28, 28))
 DIGITS = np.random.default_rng(1).integers(0, 10, 30)
 ARRAYS = {  # images, white, and the bytes that they should become
     "bytes": (PIXELS.astype(np.uint8), np.uint8(255), PIXELS),
-    "int64": (PIXELS, 255, PIXELS),
-    "a list": (PIXELS.tolist(), 255, PIXELS),
-    "flat": (PIXELS.reshape(30, 784), 255, PIXELS),
-    "float64 to 1": (PIXELS / 255, 1, PIXELS),
+    "a flat list of integers": (PIXELS.reshape(30, 784).tolist(), 255, PIXELS),
+    "objects": (PIXELS.astype(object), 255, PIXELS),
     "float32 to 1": (np.float32(PIXELS / 255), 1.0, PIXELS),
     "float64 to its largest": (PIXELS / 300, (PIXELS / 300).max(), PIXELS),  # As float32, it would be above white.
-    "0 to 16": (PIXELS % 17, 16, np.rint((PIXELS % 17) * 255 / 16)),
     "12 bits, not all white": (PIXELS * 10, 4095, np.rint(PIXELS * 2550 / 4095)),
-    "16 bits": (np.uint16(PIXELS * 257), 65535, PIXELS),
     "booleans": (PIXELS > 99, True, (PIXELS > 99) * 255),
-    "objects": (PIXELS.astype(object), 255, PIXELS),
     "half of white": (PIXELS % 9, 16, np.rint((PIXELS % 9) * 255 / 16)),
 }
 
@@ -279,24 +274,18 @@ def with_one(array, value):
 
 @pytest.mark.parametrize("changed, line", [
     ({"train_images": PIXELS[:, :16, :16]}, r"train_images: shape \(30, 16, 16\), not \(n, 28, 28\) or \(n, 784\)"),
-    ({"train_images": np.zeros((30, 28, 28, 3))}, "train_images: shape "),
     ({"test_images": PIXELS[:0], "test_labels": []}, r"test_images: shape \(0, 28, 28\), not"),
     ({"train_images": with_one(PIXELS, -0.1)}, "train_images: pixels from -0.1 to 255.0, not from 0 to white, 255"),
     ({"test_images": with_one(PIXELS, 255.1)}, "test_images: pixels from 0.0 to 255.1, not"),
     ({"train_images": with_one(PIXELS, np.nan)}, "train_images: pixels from nan to nan, not"),
     ({"test_images": PIXELS / 255}, "test_images: the brightest pixel, 1.0, is not half of white, 255"),
-    ({"train_images": PIXELS * 0}, "train_images: the brightest pixel, 0.0, is not half of white, 255"),
     ({"train_labels": np.eye(10)[DIGITS]}, r"train_labels: shape \(30, 10\), not \(30,\), a label for each image"),
     ({"test_labels": DIGITS[1:]}, r"test_labels: shape \(29,\), not \(30,\), a label for each image"),
     ({"train_labels": with_one(DIGITS, 10)}, "train_labels: 10.0 is not an integer from 0 to 9"),
-    ({"test_labels": with_one(DIGITS, -1)}, "test_labels: -1.0 is not"),
     ({"train_labels": with_one(DIGITS, 2.5)}, "train_labels: 2.5 is not"),
-    ({"train_labels": with_one(DIGITS, np.nan)}, "train_labels: nan is not"),
-    ({"test_labels": DIGITS.astype(str)}, "test_labels: <U.* is not a type of numbers"),
     ({"train_labels": DIGITS.astype(str).astype(object)}, "train_labels: <U.* is not a type of numbers"),
     ({"train_labels": [None, *DIGITS[1:]]}, "train_labels: object is not a type of numbers"),
     ({"white": 0}, "white is 0, not a finite number above 0"),
-    ({"white": np.inf}, "white is inf, not"),
     ({"white": np.nan}, "white is nan, not"),
 ])
 def test_other_arrays_are_refused_before_anything_is_written(changed, line, tmp_path):

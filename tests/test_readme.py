@@ -4,92 +4,127 @@ import shutil
 from pathlib import Path
 
 import benchmark_training
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from helpers import ROOT, SCRIPTS, only_recon, tensors
-from numpy_network import codes_and_reconstructions
+from numpy_network import codes_and_reconstructions, decoded
 
 import autoencoder_recon
 import encoder_2d
-from mnist_data import input_data
+from mnist_data import input_data, own_data
 
 README = (ROOT / "README.md").read_text("utf-8")
-MY_DATA, DECODE = re.findall(r"```python\n(.*?)```", README, re.S)
+ARRAYS, DECODE, STARS, DIGITS = re.findall(r"```python\n(.*?)```", README, re.S)
 
 
 def section(title):
-    return README.partition(f"\n## {title}")[2].partition("\n## ")[0]
+    text = README.partition(f"\n## {title}")[2].partition("\n## ")[0]
+    assert text, f"README.md has no section {title}"
+    return text
 
 
 def test_the_lines_that_explain_words_are_in_the_scripts():
-    for line in re.findall(r"`(.+?)`", section("Words")):
+    lines = re.findall(r"`(.+?)`", section("Words"))
+    assert len(lines) == 12
+    for line in lines:
         assert all(line in (ROOT / f"{script.__name__}.py").read_text("utf-8") for script in SCRIPTS), line
 
 
-def test_the_table_of_flags_is_that_of_the_help(script, monkeypatch, tmp_path, capsys):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "1000")  # No help is then broken into lines.
+def test_the_flags_are_those_of_the_help(script, monkeypatch, capsys):
+    """The help needs no docstring, which `python -OO` removes."""
+    monkeypatch.setattr(script, "__doc__", None)
     with pytest.raises(SystemExit):
         script.main(["--help"])
-    found, expected = {}, {}
-    for flag, text in re.findall(r"^  (--[\w-]+)(.*(?:\n    .*)?)$", capsys.readouterr().out, re.M):
-        default = re.search(r"\(default: ([^,)]+)", text)
-        found[flag] = default[1] if default else "none"
-    for flag, default, meaning in re.findall(r"^\| `(--[\w-]+)[^`]*` \| (.*?) \| (.*) \|$", section("Flags"), re.M):
-        if "only in" not in meaning or script.__name__ in meaning:
-            expected[flag] = default.strip("` ")
-    expected["--data-dir"] = str(ROOT / "mnist_data")  # beside the script, whatever the working directory
-    expected["--output"] = f"{script.__name__}.png"
-    assert found == expected
-
-
-def test_the_command_that_tests_is_that_of_ci():
-    """.ci/run finds it in the README, and runs it with other versions, too."""
-    (pattern,) = re.findall(r"grep -m 1 '(.+)' README", (ROOT / ".ci/run").read_text("utf-8"))
-    (command,) = re.findall(pattern, README, re.M)
-    assert command.endswith(" && pip install -r requirements.txt && pytest")
+    flags = set(re.findall("`(--[\\w-]+)`", section("Flags"))) - {"--help"}
+    if script is encoder_2d:
+        flags.remove("--examples-to-show")
+    assert flags == set(re.findall(r"^  (--[\w-]+)", capsys.readouterr().out, re.M))
 
 
 @only_recon
-@pytest.mark.parametrize("own", [False, True])
-def test_my_data(own, run, monkeypatch):
-    """The program works as it is, and with arrays of bytes. The flags that stand below it train on what it writes."""
-    shutil.copytree(ROOT / "mnist_data", "mnist_data")
-    images, labels = input_data.read_data_sets("mnist_data").validation.images[:300], np.zeros(300)
-    program = MY_DATA
-    if own:
-        np.savez("own.npz", images=np.rint(images * 255).astype(np.uint8).reshape(300, 28, 28), labels=labels)
-        for line, new in [("images = mnist.*", "images = np.load('own.npz')['images']"), ("white = 1", "white = 255"),
-                          ("labels = mnist.*", "labels = np.load('own.npz')['labels']")]:
-            program, changed = re.subn(line, new, program)
-            assert changed == 1
-    exec(program, {})
-    order = np.random.default_rng(0).permutation(300)
-    sets = input_data.read_data_sets("my_data", validation_size=0)
-    np.testing.assert_array_equal(np.concatenate([sets.test.images, sets.train.images]), images[order])
-    assert own == (not sets.train.labels.any())
-    (flags,) = re.findall(r"^python my_data.py && python autoencoder_recon.py (.*)$", README, re.M)
-    assert "Test MSE: " in run(*flags.replace("epochs 100", "epochs 1").split()).out
+@pytest.mark.parametrize("code", ["activate = tf.nn.sigmoid", "scale=4**2", "n_hidden_2 = 128"])
+def test_what_the_experiments_change_is_in_the_script(code, script):
+    """It is there once, and both say it in the same way."""
+    assert Path(script.__file__).read_text("utf-8").count(code) == 1 and f"`{code}`" in section("Experiments")
 
 
-@pytest.mark.parametrize("initializer", ["normal", "xavier"])
-def test_decode(initializer, script, run, mnist, capsys):
-    """It gives what NumPy makes of the saved weights. Its plane reaches as far as the codes."""
-    run("--training-epochs", 1, "--init", initializer, "--checkpoint-dir", "checkpoints/2d")
-    shutil.copytree(ROOT / "mnist_data", "mnist_data")
-    program, names = DECODE, {}
+@only_recon
+def test_own_images(run, small_data):
+    """The commands of both sections work on image files. Only the epochs are fewer here."""
+    digits = input_data.read_data_sets(small_data).validation.images[:60].reshape(60, 28, 28)
+    for n, digit in enumerate(digits):
+        for path in [f"pictures/{'cats' if n % 2 else 'dogs'}/{n}.png", f"photos/{n % 10}-{n}.png"]:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            plt.imsave(path, digit, cmap="gray_r")
+    commands = re.findall(r"^python (.+?) (.+)$", section("Your own") + section("Train with"), re.M)
+    assert [name for name, flags in commands] == ["-m", *["autoencoder_recon.py"] * 2, "-m", "autoencoder_recon.py"]
+    for name, flags in commands:
+        flags = re.sub("(epochs|size) [0-9]+", r"\1 5", flags).split()
+        if name == "-m":
+            own_data.main(flags[1:])
+        elif "checkpoints/recon" in flags:
+            run("--data-dir", ROOT / "mnist_data", *flags, "--training-epochs", 1)
+        else:
+            run(*flags)
+    assert Path("my_digits.png").exists() and Path("my_data.png").exists()
+
+
+def test_arrays(tmp_path, monkeypatch):
+    """The data sets have the arrays' images with their labels. Of the CSV file, a sixth is for testing."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    rows = np.column_stack([rng.integers(0, 10, 30), rng.integers(0, 256, (30, 784))])
+    np.savetxt("train.csv", rows, fmt="%d", delimiter=",", header="label,pixels", comments="")
+    images = rows[:, 1:].astype(np.uint8).reshape(30, 28, 28)
+    np.savez("mnist.npz", x_train=images, y_train=rows[:, 0], x_test=images[:4], y_test=rows[:4, 0])
+    exec(ARRAYS, {})
+    for directory, train, test in [("keras_data", rows, rows[:4]), ("kaggle_data", rows[5:], rows[:5])]:
+        sets = input_data.read_data_sets(directory, validation_size=0)
+        for data_set, expected in [(sets.train, train), (sets.test, test)]:
+            np.testing.assert_array_equal(np.rint(data_set.images * 255), expected[:, 1:])
+            assert data_set.labels.tolist() == expected[:, 0].tolist()
+
+
+def test_decode(script, mnist_runs, mnist, tmp_path, monkeypatch, capsys):
+    """It gives what NumPy makes of the saved weights. In the plane, a tile is what NumPy decodes from its place."""
+    monkeypatch.chdir(tmp_path)
+    name = "2d" if script is encoder_2d else "recon"
+    program = DECODE + STARS
     if script is autoencoder_recon:
-        program = program.partition("    # The plane:")[0].replace("encoder_2d", "autoencoder_recon")
+        program = (DECODE.partition("    # The plane")[0] + DIGITS).replace("encoder_2d", "autoencoder_recon").replace(
+            "checkpoints/2d", "checkpoints/recon")
+    with pytest.raises(SystemExit, match=f"There is no model in checkpoints/{name}"):
+        exec(program, {})
+    shutil.copytree(mnist_runs[script].directory / "c", f"checkpoints/{name}")
+    shutil.copytree(ROOT / "mnist_data", "mnist_data")
+    shutil.copytree("mnist_data", "my_digits")
+    names = {}
     exec(program, names)
-    codes, reconstructions = codes_and_reconstructions(script, tensors("checkpoints/2d"), mnist.test.images)
+    values = tensors(f"checkpoints/{name}")
+    codes, reconstructions = codes_and_reconstructions(script, values, mnist.test.images)
     np.testing.assert_allclose(np.load("codes.npy"), codes, atol=1e-3)
-    np.testing.assert_allclose(names["reconstructions"], reconstructions, atol=1e-3)
     mse = float(re.fullmatch(r"Test MSE: (\S+)\n", capsys.readouterr().out)[1])
     assert mse == pytest.approx(np.mean((mnist.test.images - reconstructions) ** 2), rel=1e-3)
-    if script is encoder_2d:
-        for end in (np.min, np.max):
-            np.testing.assert_allclose(end(names["plane"], axis=(0, 1)), end(codes, axis=0), atol=1e-3)
-        assert Path("plane.png").exists()
+    if script is autoencoder_recon:
+        drawn = [ax.images[0].get_array() for ax in plt.gcf().axes]
+        np.testing.assert_allclose(drawn[10:], reconstructions[:10].reshape(10, 28, 28), atol=1e-3)
+        assert Path("digits.png").exists()
+        return
+    plane, stars = (plt.figure(number) for number in plt.get_fignums())
+    (image,) = plane.axes[0].images
+    left, right, bottom, top = image.get_extent()
+    assert image.origin == "upper" and bottom < top
+    low, high = np.percentile(codes, [5, 95], axis=0)
+    for row, column in [(0, 0), (2, 13), (15, 4)]:  # The tile's middle is at its code.
+        place = [left + (right - left) * (column + 0.5) / 16, top + (bottom - top) * (row + 0.5) / 16]
+        np.testing.assert_allclose(place, [low[0] + (high[0] - low[0]) * column / 15,
+                                           high[1] - (high[1] - low[1]) * row / 15], rtol=1e-3)
+        tile = image.get_array()[28 * row:28 * (row + 1), 28 * column:28 * (column + 1)]
+        np.testing.assert_allclose(tile.ravel(), decoded(script, values, np.array([place]))[0], atol=2e-3)
+    points, own = stars.axes[0].collections
+    np.testing.assert_allclose(own.get_offsets(), points.get_offsets())  # since my_digits is MNIST here
+    assert Path("plane.png").exists() and Path("stars.png").exists()
 
 
 def test_benchmark(small_data, capsys):
