@@ -52,7 +52,7 @@ def test_what_the_experiments_change_is_in_the_script(code, script):
 @only_recon
 def test_own_images(run, small_data):
     """The commands of both sections work on image files. Only the epochs are fewer here."""
-    digits = input_data.read_data_sets(small_data).validation.images[:60].reshape(60, 28, 28)
+    digits = input_data.read_data_sets(small_data).validation.images[:24].reshape(24, 28, 28)
     for n, digit in enumerate(digits):
         for path in [f"pictures/{'cats' if n % 2 else 'dogs'}/{n}.png", f"photos/{n % 10}-{n}.png"]:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
