@@ -25,7 +25,8 @@ def read_image(path):
     least as thick as MNIST's, 20 pixels at its longer side, and its centre of mass at row and
     column 14. Raises DataError if the file is no image, or if there is no ink inside its border.
     """
-    digit = keep_digit(subtract_paper(put_on_paper(open_image(path))))
+    grey = invert_light_ink(put_on_paper(open_image(path)))
+    digit = keep_digit(subtract_paper(grey))
     if not digit.getbbox():
         raise DataError(f"{path}: no ink stands out from the paper, except at the border")
     return place(thicken(digit))
@@ -51,7 +52,7 @@ def scale(image, length):
     """Return the image with a longer side of `length` pixels."""
     factor = length / max(image.size)
     size = [max(1, round(factor * side)) for side in image.size]
-    return image.resize(size, Image.BOX if factor < 1 else Image.BICUBIC)  # BOX takes averages
+    return image.resize(size, Image.BICUBIC)  # smaller pixels are averages over areas
 
 
 def put_on_paper(image):
@@ -62,17 +63,22 @@ def put_on_paper(image):
     return scale(grey, 500).filter(ImageFilter.GaussianBlur(1))  # against noise
 
 
-def subtract_paper(grey):
-    """Return how much darker than the paper around it each pixel is (if the ink is light, how much
-    lighter): float (h, w)."""
+def invert_light_ink(grey):
+    """Return the image with dark ink on light paper, whichever of them was lighter."""
     small = scale(grey, 75)
-    around = 13  # pixels, more than a stroke is wide
-    light, dark = (small.filter(f(around)) for f in (ImageFilter.MaxFilter, ImageFilter.MinFilter))
-    if 2 * np.mean(small) < np.mean(light) + np.mean(dark):  # most pixels are dark: they are paper
-        return subtract_paper(ImageOps.invert(grey))
-    # Light has grown over the strokes. Now it shrinks back from what is wider, such as shadows.
-    paper = light.filter(ImageFilter.MinFilter(around)).resize(grey.size, Image.BILINEAR)
-    return np.subtract(paper, grey, dtype=float)
+    lightest = small.filter(ImageFilter.MaxFilter(15))
+    darkest = small.filter(ImageFilter.MinFilter(15))
+    # Around ink, most pixels are paper, so their average is nearer to the paper's brightness.
+    light_paper = 2 * np.mean(small) >= np.mean(lightest) + np.mean(darkest)
+    return grey if light_paper else ImageOps.invert(grey)
+
+
+def subtract_paper(grey):
+    """Return how much darker than the paper around it each pixel is: float (h, w)."""
+    # The light grows over strokes (of less than 15 of 75 pixels), and shrinks back where something
+    # is larger, such as a shadow: by a pixel more, since its edge would be left like a stroke.
+    paper = scale(grey, 75).filter(ImageFilter.MaxFilter(15)).filter(ImageFilter.MinFilter(17))
+    return np.subtract(paper.resize(grey.size, Image.BILINEAR), grey, dtype=float)
 
 
 def keep_digit(ink):
@@ -91,7 +97,7 @@ def keep_digit(ink):
 def drop_parts(mask):
     """Return the mask without the connected parts that touch the border (a shadow, a table, lines
     of the paper) or that are much smaller than the largest (dirt)."""
-    small = scale(mask, 160).point(lambda value: 255 * (value > 0))  # since floodfill is slow
+    small = mask.reduce(3).point(lambda value: 255 * (value > 0))  # since floodfill is slow
     framed = ImageOps.expand(small, 1, fill=255)
     ImageDraw.floodfill(framed, (0, 0), 0)  # removes the frame and all that touches it
     parts = []
