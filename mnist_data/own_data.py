@@ -39,7 +39,7 @@ def open_image(path):
             image = ImageOps.exif_transpose(image)  # a camera only notes how it was held
         if image.mode[0] in "IF":  # 16 bits or more; convert() would clip them to 255
             pixels = np.asarray(image, float)
-            image = Image.fromarray(np.uint8(255 * (pixels - pixels.min()) / (np.ptp(pixels) or 1)))
+            image = Image.fromarray(np.uint8(255 * pixels.clip(0) / (pixels.max() or 1)))
         return image.convert("RGBA")
     except UnidentifiedImageError as err:
         raise DataError(f"{path}: not an image that Pillow can read. Save HEIC, SVG or PDF as PNG "
