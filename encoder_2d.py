@@ -38,8 +38,8 @@ def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
 
     Call it in `with tf.Graph().as_default():`. Elsewhere, tf.placeholder raises RuntimeError.
     learning_rate: above 0. seed: 0 to 2**31 - 2 (TensorFlow takes 2**31 - 1 for 0 again).
-    initializer: "normal", the article's, or "xavier", the limits of Xavier Glorot's rule times 4:
-    larger layers have smaller weights. Raises ValueError for another initializer.
+    initializer: "normal", the article's, or "xavier", uniform within 4 times Xavier Glorot's
+    limits, which are smaller for larger layers. Raises ValueError for another initializer.
 
     Returns X, encoder_op (codes), y_pred (reconstructions), cost, and optimizer, the operation of
     one training step. X and y_pred are float32 (n, 784) in [0, 1]; encoder_op is float32 (n, 2).
@@ -229,8 +229,8 @@ def main(argv=None):
     plt.close(figure)
 
 
-# From here on, the text is the same in autoencoder_recon.py and encoder_2d.py, so that you can
-# change one script without the other.
+# From here on, the text is the same in autoencoder_recon.py and encoder_2d.py: each script stands
+# alone. A test compares them.
 class RunError(Exception):
     """A run can't begin or can't go on. The message is one line."""
 
@@ -274,8 +274,8 @@ def add_common_flags(parser):
     """Add the flags that both scripts have."""
     add = parser.add_argument
     add("--data-dir", metavar="DIR", type=path, default=script.resolve().parent / "mnist_data",
-        help="directory of the four MNIST files, or of those that mnist_data/own_data.py makes of "
-             "your own images (default: %(default)s)")
+        help="directory of the four MNIST files, or of those that `python -m mnist_data.own_data` "
+             "makes of your own images (default: %(default)s)")
     add("--validation-size", type=number(int, 1), default=5000,
         help="how many training images, the first ones, are kept for validation: not for training, "
              "but for their cost in the log and their mean image (default: %(default)s)")

@@ -24,7 +24,7 @@ class DataSet:
     """Images with their labels, given out in batches.
 
     images: float32 (n, 784), pixels in [0, 1]; made of the bytes at first use. It is read-only:
-    next_batch() uses the bytes, so it would not give a change.
+    next_batch() uses the bytes, so a change would not reach the batches.
     labels: uint8 (n,), or float32 (n, 10) if they are one-hot. num_examples: n.
     """
 
@@ -50,8 +50,8 @@ class DataSet:
     def next_batch(self, batch_size):
         """Return the next `batch_size` images and their labels. batch_size: at least 1.
 
-        Permutation k is the order in which pass k through the set gives the examples. It depends on
-        the size of the set, the seed and k alone. A batch may begin in one and end in the next.
+        Each pass k through the set has its own order, permutation k. It depends on the size of the
+        set, the seed and k alone. A batch may begin in one pass and end in the next.
         """
         parts, missing = [], batch_size
         while missing > 0:

@@ -22,7 +22,7 @@ def read_image(path):
     """Return the digit in an image file, prepared as MNIST's are: uint8 (28, 28), light on black.
 
     The file has one digit, darker or lighter than its paper. The result has strokes that are at
-    least as thick as MNIST's, 20 pixels at its longer side, and its centre of mass at row and
+    least as thick as MNIST's, 20 pixels at its longer side, and its centre of mass near row and
     column 14. Raises DataError if the file is no image, or if there is no ink inside its border.
     """
     grey = invert_light_ink(put_on_paper(open_image(path)))
@@ -42,8 +42,8 @@ def open_image(path):
             image = Image.fromarray(np.uint8(255 * pixels.clip(0) / (pixels.max() or 1)))
         return image.convert("RGBA")
     except UnidentifiedImageError as err:
-        raise DataError(f"{path}: not an image that Pillow can read. Save HEIC, SVG or PDF as PNG "
-                        "or JPEG") from err
+        raise DataError(f"{path}: not an image that Pillow can read, or damaged. Save HEIC, SVG or "
+                        "PDF as PNG or JPEG") from err
     except Exception as err:  # for a damaged file, Pillow raises errors of many kinds
         raise DataError(f"{path}: {' '.join(str(err).split())}") from err
 
@@ -58,16 +58,16 @@ def scale(image, length):
 def put_on_paper(image):
     """Return an RGBA image in grey, 500 pixels long. Where it was transparent, it is paper."""
     grey, alpha = image.convert("L"), image.getchannel("A")
-    light = np.average(grey, weights=np.asarray(alpha) + 1e-9) > 127  # then, the paper is black
-    grey.paste(0 if light else 255, mask=ImageOps.invert(alpha))
+    light_ink = np.average(grey, weights=np.asarray(alpha) + 1e-9) > 127  # 1e-9: all may be 0
+    grey.paste(0 if light_ink else 255, mask=ImageOps.invert(alpha))
     return scale(grey, 500).filter(ImageFilter.GaussianBlur(1))  # against noise
 
 
 def invert_light_ink(grey):
     """Return the image with dark ink on light paper, whichever of them was lighter."""
     small = scale(grey, 75)
-    lightest = small.filter(ImageFilter.MaxFilter(15))
-    darkest = small.filter(ImageFilter.MinFilter(15))
+    lightest = small.filter(ImageFilter.MaxFilter(25))
+    darkest = small.filter(ImageFilter.MinFilter(25))
     # Around ink, most pixels are paper, so their average is nearer to the paper's brightness.
     light_paper = 2 * np.mean(small) >= np.mean(lightest) + np.mean(darkest)
     return grey if light_paper else ImageOps.invert(grey)
@@ -75,29 +75,30 @@ def invert_light_ink(grey):
 
 def subtract_paper(grey):
     """Return how much darker than the paper around it each pixel is: float (h, w)."""
-    # The light grows over strokes (of less than 15 of 75 pixels), and shrinks back where something
+    # The light grows over strokes (of less than 25 of 75 pixels), and shrinks back where something
     # is larger, such as a shadow: by a pixel more, since its edge would be left like a stroke.
-    paper = scale(grey, 75).filter(ImageFilter.MaxFilter(15)).filter(ImageFilter.MinFilter(17))
+    paper = scale(grey, 75).filter(ImageFilter.MaxFilter(25)).filter(ImageFilter.MinFilter(27))
     return np.subtract(paper.resize(grey.size, Image.BILINEAR), grey, dtype=float)
 
 
 def keep_digit(ink):
     """Return an image that is 255 where the digit is and 0 elsewhere; 0 everywhere if none is."""
     noise = np.median(ink) - np.percentile(ink, 16)  # its standard deviation
-    while True:
+    while True:  # 20, 7 and 0.4 are tried out: ink is so much darker than its paper
         threshold = 0.4 * ink.max() if ink.max() > max(20, 7 * noise) else np.inf
         mask = Image.fromarray(np.uint8(255 * (ink > threshold)))
         digit = drop_parts(mask)
         if digit.getbbox() or not mask.getbbox():
             return digit
-        # All of it touches the border. Look for weaker ink elsewhere.
-        ink = np.where(mask.filter(ImageFilter.MaxFilter(9)), 0, ink)
+        # All of it touches the border. Look for weaker ink elsewhere (which may be dirt).
+        ink = np.where(np.asarray(mask.filter(ImageFilter.MaxFilter(9))) > 0, 0, ink)
 
 
 def drop_parts(mask):
     """Return the mask without the connected parts that touch the border (a shadow, a table, lines
     of the paper) or that are much smaller than the largest (dirt)."""
-    small = mask.reduce(3).point(lambda value: 255 * (value > 0))  # since floodfill is slow
+    # Floodfill is slow, so the mask is made smaller. A pixel with any ink in it counts as ink.
+    small = mask.reduce(3).point(lambda value: 255 * (value > 0))
     framed = ImageOps.expand(small, 1, fill=255)
     ImageDraw.floodfill(framed, (0, 0), 0)  # removes the frame and all that touches it
     parts = []
@@ -105,7 +106,7 @@ def drop_parts(mask):
         before = np.array(framed)
         y, x = np.argwhere(before)[0].tolist()
         ImageDraw.floodfill(framed, (x, y), 0)
-        parts.append(before - framed)
+        parts.append(before - np.asarray(framed))
     largest = max((part.sum() for part in parts), default=0)
     kept = sum((part for part in parts if part.sum() > largest / 10), np.zeros_like(framed))
     kept = Image.fromarray(kept[1:-1, 1:-1]).resize(mask.size, Image.NEAREST)
@@ -116,8 +117,8 @@ def thicken(digit):
     """Return the digit cut out, with strokes that are at least as thick as MNIST's."""
     digit = ImageOps.expand(scale(digit.crop(digit.getbbox()), 80), 10)  # space to grow
     area = np.mean(digit)
-    edge = area - np.mean(digit.filter(ImageFilter.MinFilter(3)))  # a pixel at each side of strokes
-    width = 2 * area / edge
+    edge = area - np.mean(digit.filter(ImageFilter.MinFilter(3)))  # the outermost pixels
+    width = 2 * area / edge  # since an edge is at each side of a stroke
     # Measured in this way, half of MNIST's own digits have widths from 6.4 to 8.9.
     return digit.filter(ImageFilter.MaxFilter(1 + 2 * max(0, round((7.5 - width) / 2))))
 
@@ -174,7 +175,7 @@ def number_classes(names):
 
 
 def draw_sheet(paths, digits):
-    """Return an image of all image files, each beside its digit, uint8 (28, 28), with its name."""
+    """Return an image of image files, each beside its digit, uint8 (28, 28), with its name."""
     columns, width, height = 5, 224, 128
     sheet = Image.new("RGB", (columns * width, math.ceil(len(paths) / columns) * height), "grey")
     for n, (path, digit) in enumerate(zip(paths, digits)):
@@ -211,8 +212,8 @@ def main(argv=None):
         raise DataError(f"{args.train_dir}: is there already. Remove it, or choose another name")
     found = find_images(args.images)
     if len(found) < 6 and not args.test_only:
-        raise DataError(f"{args.images}: {len(found)} images are too few to train with. "
-                        "With --test-only, none are needed for that")
+        raise DataError(f"{args.images}: {len(found)} images are too few to train with: take 6 or "
+                        "more, or use --test-only")
     if not args.test_only:
         found = [found[i] for i in np.random.RandomState(0).permutation(len(found))]
     label_of = number_classes(name for _, name in found)
@@ -233,14 +234,14 @@ def main(argv=None):
     print(f"{len(train[0])} images for training, {n_test} for testing")
     for name, label in label_of.items():
         print(f"images of class {name} (label {label}): {np.sum(labels == label)}")
-    print(f"Look at {args.train_dir / 'images.png'}: what became of your images")
+    print(f"Look at {args.train_dir / 'images.png'}: what became of the first hundred images")
 
 
 def write_data_sets(train_dir, train_images, train_labels, test_images, test_labels, white):
     """Write arrays as the four files that read_data_sets() reads, in a new directory `train_dir`.
 
-    images: numbers (n, 28, 28) or (n, 784), from 0 (black) to `white`. The background should be
-    black, as MNIST's. The files have bytes: pixels are multiplied by 255 / white and rounded.
+    images: numbers (n, 28, 28) or (n, 784), from 0 (black) to `white`. Dark digits on white are not
+    noticed: give white - images. The files have bytes: pixels times 255 / white, rounded.
     labels: integers (n,), from 0 to 9, of any number type. If you have none, np.zeros(n) will do.
     white: the value of a white pixel, such as 255 for bytes, or 1 for pixels from 0 to 1.
     If the images are sorted, shuffle them with their labels first: read_data_sets() takes the

@@ -190,8 +190,7 @@ def test_what_is_no_set_of_images_is_refused(make, tmp_path):
     assert make(flags=("missing", "out")) == "missing: No such file or directory"
     (tmp_path / "in").mkdir()
     assert make() == "in: there are no images in it"
-    assert make("1.png", "2.png") == ("in: 2 images are too few to train with. "
-                                      "With --test-only, none are needed for that")
+    assert make("1.png", "2.png") == "in: 2 images are too few to train with: take 6 or more, or use --test-only"
     assert make(flags=("in/1.png", "out")) == "in/1.png: Not a directory"
     assert make(flags=("in", "in")) == "in: is there already. Remove it, or choose another name"
     for name in ("10.png", "IMG_2031.jpg"):
@@ -206,7 +205,7 @@ def test_what_is_no_set_of_images_is_refused(make, tmp_path):
 
 FLAT = Image.new("L", (50, 50), 200)
 BAD = {  # what makes a bad image file, and what is said of it
-    "text.png": (lambda path: path.write_text("hello"), "not an image that Pillow can read. Save HEIC, SVG or PDF as"),
+    "text.png": (lambda path: path.write_text("hello"), "or damaged. Save HEIC, SVG or PDF as PNG or JPEG"),
     "empty.png": (lambda path: path.write_bytes(b""), "not an image that"),
     "directory": (lambda path: path.mkdir(), "Is a directory"),
     "cut.png": (lambda path: path.write_bytes((ROOT / ".github/plane.png").read_bytes()[:9999]), "truncated"),
