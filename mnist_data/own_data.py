@@ -120,7 +120,8 @@ def thicken(digit):
     edge = area - np.mean(digit.filter(ImageFilter.MinFilter(3)))  # the outermost pixels
     width = 2 * area / edge  # since an edge is at each side of a stroke
     # Measured in this way, half of MNIST's own digits have widths from 6.4 to 8.9.
-    return digit.filter(ImageFilter.MaxFilter(1 + 2 * max(0, round((7.5 - width) / 2))))
+    missing = round((7.5 - width) / 2)  # pixels at each side
+    return digit.filter(ImageFilter.MaxFilter(1 + 2 * missing)) if missing > 0 else digit
 
 
 def place(digit):
