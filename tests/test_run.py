@@ -107,6 +107,7 @@ def test_the_lines_are_those_of_a_plain_loop(finished_run, reference, small_mnis
     for lines, epoch in [(finished_run.first, 1), (finished_run.resumed, 4)]:
         assert lines[:2] == [f"Epoch: {epoch:04} cost= {reference.costs[epoch - 1]:.9f}", "Optimization Finished!"]
         assert lines[3:] == [f"Saved {directory / 'a.png'}"]
+    assert finished_run.resumed[2].startswith(f"Test MSE: {reference.test_cost:.6f} (")
     assert_test_mse(finished_run.resumed[2], reference.test_cost, small_mnist)
 
 
