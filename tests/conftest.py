@@ -4,7 +4,6 @@ import gzip
 import io
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,8 +16,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import matplotlib.pyplot as plt
 import pytest
-from helpers import ROOT, SCRIPTS, snapshot
+from helpers import ROOT, SCRIPTS, snapshot, tensors
 
+import autoencoder_recon
 from mnist_data import input_data
 
 
@@ -87,50 +87,73 @@ def refused(run, script, capsys):
 def models(small_data, tmp_path_factory):
     """A directory with a checkpoint directory of each script, which has its model after one epoch on the small data."""
     path = tmp_path_factory.mktemp("models")
-    for script in SCRIPTS:
-        flags = {"data-dir": small_data, "training-epochs": 1, "checkpoint-dir": path / script.__name__,
-                 "output": path / "a.png"}
-        script.main([f"--{name}={value}" for name, value in flags.items()])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(path)
+        for script in SCRIPTS:
+            script.main(["--data-dir", str(small_data), "--training-epochs", "1", "--checkpoint-dir", script.__name__])
     return path
+
+
+class Lines(io.StringIO):
+    """A standard output in which each line must be flushed before anything else is written."""
+    def flush(self):
+        self.flushed = self.tell()
+
+    def write(self, text):
+        assert self.tell() == 0 or self.getvalue()[-1] != "\n" or self.flushed == self.tell()
+        return super().write(text)
 
 
 @pytest.fixture(scope="session")
 def mnist_runs(tmp_path_factory):
-    """An epoch of each script on the whole of MNIST, by script.
+    """For each script, an epoch on the whole of MNIST, and the same run resumed for a second one.
 
-    It has its directory, what it printed, its figure, its training set, and the sizes of its batches.
+    first, resumed: the lines that they print. err: what both print on stderr. directory: where they ran.
+    flags: those of both, without names of files.
+    data_sets, network (what build_network() returns), figure, checkpoint (its tensors): those of the resumed one.
     """
-    runs, next_batch = {}, input_data.DataSet.next_batch
-    for script in SCRIPTS:
-        run = runs[script] = SimpleNamespace(directory=tmp_path_factory.mktemp("mnist"), batches=[])
+    return {script: run_twice(script, tmp_path_factory.mktemp("mnist")) for script in SCRIPTS}
 
-        def recorded(data_set, batch_size, run=run):
-            run.train = data_set
-            run.batches.append(batch_size)
-            return next_batch(data_set, batch_size)
-        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()) as stdout:
-            patch.setattr(input_data.DataSet, "next_batch", recorded)
-            patch.setattr(plt, "close", lambda figure: None)
-            flags = {"training-epochs": 1, "checkpoint-dir": run.directory / "c", "output": run.directory / "a.png"}
-            script.main([f"--{name}={value}" for name, value in flags.items()])
-        run.out, run.figure = stdout.getvalue(), plt.gcf()
-    return runs
+
+def run_twice(script, directory):
+    result = SimpleNamespace(directory=directory)
+    result.flags = ["--seed", "5", "--batch-size", "240", "--learning-rate", "0.02", "--display-step", "2"]
+    if script is autoencoder_recon:
+        result.flags += ["--init", "xavier", "--examples-to-show", "7"]
+    files = ["--checkpoint-dir", "new/c", "--output", "a.png", "--log-dir"]
+
+    def keep_result(name, function):
+        def kept(*args, **kwargs):
+            setattr(result, name, function(*args, **kwargs))
+            return getattr(result, name)
+        return kept
+
+    def show(block):
+        assert block  # Where the user has made Matplotlib interactive, the window would close at once.
+        assert Path("a.png").exists()  # Its window could not be saved any more, once it is closed.
+        result.figure = plt.gcf()
+
+    def run(epochs):
+        with contextlib.redirect_stdout(Lines()) as stdout:
+            script.main([*result.flags, *files, f"log{epochs}", "--training-epochs", str(epochs)])
+        assert stdout.flushed == stdout.tell()
+        return stdout.getvalue().splitlines()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stderr(io.StringIO()) as stderr:
+        patch.chdir(directory)
+        patch.setattr(input_data, "read_data_sets", keep_result("data_sets", input_data.read_data_sets))
+        patch.setattr(script, "build_network", keep_result("network", script.build_network))
+        patch.setattr(plt, "show", show)
+        result.first, result.resumed, result.checkpoint = run(1), run(2), tensors("new/c")
+    result.err = stderr.getvalue()
+    return result
+
+
+@pytest.fixture
+def mnist_run(script, mnist_runs):
+    return mnist_runs[script]
 
 
 @pytest.fixture
 def trained(script, run, models, tmp_path):
     """A copy of the script's model after one epoch, which a test may spoil: the directory c in tmp_path."""
     return shutil.copytree(models / script.__name__, tmp_path / "c")
-
-
-@pytest.fixture
-def start(tmp_path):
-    """A function that starts a script as a user does, in tmp_path, and returns its process. It ends with the test."""
-    with contextlib.ExitStack() as stack:
-        def start_process(script, *flags, **kwargs):
-            process = stack.enter_context(subprocess.Popen(
-                [sys.executable, script.__file__, *map(str, flags)], encoding="utf-8", cwd=tmp_path,
-                stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kwargs))
-            stack.callback(process.kill)
-            return process
-        yield start_process

@@ -1,6 +1,8 @@
 """A quick check on its own: a few batches of each network, and a short run of each script as a user starts it."""
 import os
 import re
+import subprocess
+import sys
 
 import tensorflow.compat.v1 as tf
 from helpers import SCRIPTS, without_tensorflow_lines
@@ -17,10 +19,12 @@ def test_a_few_batches_lower_the_cost(script, mnist):
         assert sess.run(cost, feed_dict={X: mnist.test.images}) < before
 
 
-def test_short_runs(start, small_data, tmp_path):
+def test_short_runs(small_data, tmp_path):
     """Both scripts run at once, in another directory than theirs, on a machine without a display."""
     env = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
-    processes = [start(script, "--data-dir", small_data, "--training-epochs", 1, env=env) for script in SCRIPTS]
+    flags = ["--data-dir", small_data, "--training-epochs", "1"]
+    processes = [subprocess.Popen([sys.executable, script.__file__, *flags], encoding="utf-8", cwd=tmp_path, env=env,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE) for script in SCRIPTS]
     for script, process in zip(SCRIPTS, processes):
         out, err = process.communicate()
         assert process.returncode == 0 and without_tensorflow_lines(err) == []
