@@ -4,7 +4,7 @@ import shutil
 import numpy as np
 import pytest
 from helpers import ROOT, snapshot
-from PIL import Image, ImageDraw, ImageFilter, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 
 from mnist_data import input_data, own_data
 
@@ -20,46 +20,45 @@ def render(digit, ink=30, paper=225):
 def transparent(grey, colour):
     """Return an image of one colour that is transparent where the grey image is white."""
     image = Image.new("RGBA", grey.size, colour)
-    image.putalpha(grey.point(lambda value: 255 - value))
+    image.putalpha(ImageOps.invert(grey))
     return image
 
 
-def turned(grey, orientation, transpose, path):
-    """Save an image as a camera does: turned, with an orientation that says so."""
-    exif = Image.Exif()
-    exif[0x112] = orientation
-    grey.transpose(transpose).save(path, exif=exif)
+def turned(grey):
+    """Return an image as a camera makes it: turned, with an orientation that says so."""
+    image = grey.transpose(Image.Transpose.ROTATE_90)
+    image.getexif()[0x112] = 6
+    return image
 
 
 NOISE = np.random.default_rng(0).normal(0, 8, (400, 500))
-SAVE = {  # how to save an image in grey, which has dark ink
-    "grey.png": lambda grey, path: grey.save(path),
-    "light on dark.png": lambda grey, path: grey.point(lambda value: 255 - value).save(path),
-    "colour.webp": lambda grey, path: Image.merge("RGB", (grey, grey.point(lambda v: v // 2), grey)).save(path),
-    "palette.gif": lambda grey, path: grey.convert("RGB").quantize(16).save(path),
-    "black on transparent.png": lambda grey, path: transparent(grey, "black").save(path),
-    "white on transparent.png": lambda grey, path: transparent(grey, "white").save(path),
-    "transparent palette.png": lambda grey, path: transparent(grey, "white").quantize(16).save(path),
-    "grey with alpha.png": lambda grey, path: transparent(grey, "black").convert("LA").save(path),
-    "1 bit.bmp": lambda grey, path: grey.convert("1", dither=Image.Dither.NONE).save(path),
-    "16 bits.png": lambda grey, path: Image.fromarray(np.uint16(grey) * 257).save(path),
-    "dark 16 bits.tif": lambda grey, path: Image.fromarray(np.uint16(grey) * 12 + 700).save(path),
-    "float.tif": lambda grey, path: Image.fromarray(np.float32(grey) / 255).save(path),
-    "CMYK.jpg": lambda grey, path: grey.convert("CMYK").save(path),
-    "noise.jpg": lambda grey, path: Image.fromarray(np.uint8(np.clip(grey + NOISE, 0, 255))).save(path),
-    "turned.jpg": lambda grey, path: turned(grey, 6, Image.Transpose.ROTATE_90, path),
-    "mirrored.jpg": lambda grey, path: turned(grey, 2, Image.Transpose.FLIP_LEFT_RIGHT, path),
-    "shadow.jpg": lambda grey, path: Image.fromarray(np.uint8(grey * np.linspace(0.4, 1, 500))).save(path),
+IMAGES = {  # files, and what is saved in them, made of an image in grey, which has dark ink
+    "grey.png": lambda grey: grey,
+    "light on dark.png": ImageOps.invert,
+    "colour.webp": lambda grey: Image.merge("RGB", (grey, grey.point(lambda value: value // 2), grey)),
+    "palette.gif": lambda grey: grey.convert("RGB").quantize(16),
+    "black on transparent.png": lambda grey: transparent(grey, "black"),
+    "white on transparent.png": lambda grey: transparent(grey, "white"),
+    "transparent palette.png": lambda grey: transparent(grey, "white").quantize(16),
+    "1 bit.bmp": lambda grey: grey.convert("1", dither=Image.Dither.NONE),
+    "16 bits.png": lambda grey: Image.fromarray(np.uint16(grey) * 257),
+    "dark 16 bits.tif": lambda grey: Image.fromarray(np.uint16(grey) * 12 + 700),
+    "float.tif": lambda grey: Image.fromarray(np.float32(grey) / 255),
+    "CMYK.jpg": lambda grey: grey.convert("CMYK"),
+    "noise.jpg": lambda grey: Image.fromarray(np.uint8(np.clip(grey + NOISE, 0, 255))),
+    "turned.jpg": turned,
+    "shadow.jpg": lambda grey: Image.fromarray(np.uint8(grey * np.linspace(0.4, 1, 500))),
 }
 
 
-@pytest.mark.parametrize("name", SAVE)
+@pytest.mark.parametrize("name", IMAGES)
 def test_an_image_file_becomes_the_digit_that_it_shows(name, mnist, tmp_path):
     """Turned, mirrored or inverted digits would be further away than 0.06 of white, on an average."""
     differences = []
     for digit in mnist.test.images[:10]:
-        SAVE[name](render(digit, ink=0 if "transparent" in name else 30,
-                          paper=255 if "transparent" in name else 225), tmp_path / name)
+        grey = render(digit, ink=0, paper=255) if "transparent" in name else render(digit)
+        image = IMAGES[name](grey)
+        image.save(tmp_path / name, exif=image.getexif())
         read = own_data.read_image(tmp_path / name)
         assert read.shape == (28, 28) and read.dtype == np.uint8
         differences.append(abs(read / 255 - digit.reshape(28, 28)).mean())
@@ -70,23 +69,22 @@ def test_an_image_file_becomes_the_digit_that_it_shows(name, mnist, tmp_path):
 def test_mnists_own_files_of_28_pixels_stay_what_they_are(mnist, tmp_path):
     """Half a pixel off, their median would be 0.04."""
     mse = []
-    for digit in mnist.test.images[:60]:
-        Image.fromarray(np.uint8(digit.reshape(28, 28) * 255)).save(tmp_path / "a.png")
-        mse.append(np.mean((own_data.read_image(tmp_path / "a.png") / 255 - digit.reshape(28, 28)) ** 2))
+    for digit in mnist.test.images[:60].reshape(60, 28, 28):
+        Image.fromarray(np.uint8(digit * 255)).save(tmp_path / "a.png")
+        mse.append(np.mean((own_data.read_image(tmp_path / "a.png") / 255 - digit) ** 2))
     assert np.median(mse) < 0.015
 
 
-def drawn(path, *shapes, size=(400, 400)):
-    """Save a picture of shapes, and return what is read of it. A shape: an ImageDraw method, coordinates, a width."""
-    image = Image.new("L", size, 230)
-    for method, coordinates, width in shapes:
-        kwargs = {"width": width} if method == "line" else {}
-        getattr(ImageDraw.Draw(image), method)(coordinates, fill=40, **kwargs)
+def drawn(path, *lines):
+    """Save a picture of lines, pairs of coordinates and a width, on light paper. Return what is read of it."""
+    image = Image.new("L", (400, 400), 230)
+    for coordinates, width in lines:
+        ImageDraw.Draw(image).line(coordinates, 40, width)
     image.save(path)
     return own_data.read_image(path)
 
 
-BAR = ("rectangle", (150, 80, 190, 280), 0)  # ten pixels of its 200 make one of 20
+BAR = ((170, 80, 170, 280), 40)  # ten pixels of its 200 make one of 20
 
 
 def test_size_and_place(tmp_path):
@@ -94,7 +92,7 @@ def test_size_and_place(tmp_path):
     expected = np.zeros((28, 28))
     expected[4:24, 12:16] = 255
     assert abs(drawn(tmp_path / "a.png", BAR) - expected).mean() < 6
-    corner = drawn(tmp_path / "a.png", ("rectangle", (30, 300, 50, 360), 0), ("rectangle", (50, 340, 90, 360), 0))
+    corner = drawn(tmp_path / "a.png", ((40, 300, 40, 360), 20), ((50, 350, 90, 350), 20))
     rows, columns = np.nonzero(corner)
     assert corner.max() == 255 and np.ptp(rows) + 1 == np.ptp(columns) + 1 == 20
     for index in np.indices((28, 28)):
@@ -104,14 +102,14 @@ def test_size_and_place(tmp_path):
 @pytest.mark.parametrize("width", [1, 3, 8, 40])
 def test_thin_strokes_become_as_thick_as_mnists(width, tmp_path):
     """Their widths are those at 20 pixels' height. Thick ones stay as they are: 40 of 300 are 2.7 of 20."""
-    line = drawn(tmp_path / "a.png", ("line", (200, 50, 200, 349), width))
+    line = drawn(tmp_path / "a.png", ((200, 50, 200, 349), width))
     assert line[14].sum() / 255 == pytest.approx(2.7 if width == 40 else 2.1, abs=0.4)
 
 
 @pytest.mark.parametrize("other", [
-    ("rectangle", (0, 0, 60, 399), 0),  # a shadow or a table
-    ("line", (0, 350, 399, 350), 3),  # of the paper
-    ("ellipse", (300, 100, 312, 112), 0),  # dirt
+    ((30, 0, 30, 399), 60),  # a shadow or a table
+    ((0, 350, 399, 350), 3),  # of the paper
+    ((300, 106, 312, 106), 12),  # dirt
 ])
 def test_what_is_not_the_digit_is_dropped(other, tmp_path):
     alone, together = drawn(tmp_path / "a.png", BAR), drawn(tmp_path / "a.png", BAR, other)
@@ -142,35 +140,28 @@ def make(tmp_path, monkeypatch, capsys):
     return run_main
 
 
-@pytest.mark.parametrize("names, labels", [
-    (["cat", "dog"], {"cat": 0, "dog": 1}),
-    (["9", "3"], {"9": 9, "3": 3}),
-    (["0", "b", "2", "a"], {"0": 0, "2": 2, "a": 1, "b": 3}),
-    (["10", "7"], {"10": 0, "7": 7}),
-])
-def test_labels_of_directories(names, labels, make):
+@pytest.mark.parametrize("labels", [{"cat": 0, "dog": 1}, {"0": 0, "2": 2, "a": 1}, {"10": 0, "7": 7}])
+def test_labels_of_directories(labels, make, tmp_path):
     """A sixth is for testing. Each image keeps its label. Hidden files are passed over."""
-    files = [f"{name}/{n}.png" for name in names for n in range(6 // len(names) * 2)]
-    (own_data.Path("in") / names[0]).mkdir(parents=True)
-    for hidden in ("in/.DS_Store", f"in/{names[0]}/Thumbs.db"):
-        own_data.Path(hidden).write_bytes(b"x")
+    files = [f"{name}/{n}.png" for name in labels for n in range(6)]
+    for directory in ("in", f"in/{min(labels)}"):
+        (tmp_path / directory).mkdir()
+        (tmp_path / directory / "Thumbs.db").write_bytes(b"x")
+        (tmp_path / directory / ".DS_Store").write_bytes(b"x")
     out = make(*files)
-    n = len(files)
-    assert f"{n - n // 6} images for training, {n // 6} for testing\n" in out
+    n = len(labels)
+    assert f"{5 * n} images for training, {n} for testing\n" in out
+    assert all(f"images of class {name} (label {label}): 6\n" in out for name, label in labels.items())
     train, _, test = input_data.read_data_sets("out", validation_size=0)
-    found = {(digit.tobytes(), label) for part in (train, test) for digit, label in zip(part.images, part.labels)}
-    assert len(train.images) + len(test.images) == n
-    expected = {(input_data.scale(own_data.read_image(f"in/{file}").ravel()).tobytes(), labels[file.split("/")[0]])
-                for file in files}
-    assert found == expected
-    for name, label in labels.items():
-        assert f"images of class {name} (label {label}): {n // len(names)}\n" in out
+    assert len(train.labels) == 5 * n and len(test.labels) == n
+    found = {(image.tobytes(), label) for part in (train, test) for image, label in zip(part.images, part.labels)}
+    assert found == {(input_data.scale(own_data.read_image(f"in/{file}").ravel()).tobytes(), labels[file.split("/")[0]])
+                     for file in files}
 
 
-def test_a_model_of_mnist_shows_own_digits(script, make, mnist_runs, monkeypatch, capsys):
+def test_a_model_of_mnist_shows_own_digits(script, make, mnist_run, capsys):
     """--test-only keeps MNIST's training images. The test images are in the order of their names."""
-    files = [f"{digit}.png" for digit in (3, 1, 7)]
-    out = make(*files, flags=("in", "out", "--test-only"))
+    out = make("3.png", "1.png", "7.png", flags=("in", "out", "--test-only"))
     assert "60000 images for training, 3 for testing\n" in out
     test = input_data.read_data_sets("out").test
     digits = [own_data.read_image(f"in/{digit}.png") for digit in (1, 3, 7)]
@@ -181,9 +172,9 @@ def test_a_model_of_mnist_shows_own_digits(script, make, mnist_runs, monkeypatch
         cell = sheet[:128, 224 * n:224 * (n + 1)]
         assert cell[10, 10] == 255
         np.testing.assert_array_equal(cell[4:108, 112:216], Image.fromarray(digit).resize((104, 104), Image.NEAREST))
-    shutil.copytree(mnist_runs[script].directory / "c", "c")
-    script.main(["--checkpoint-dir", "c", "--data-dir", "out", "--training-epochs", "1"])
-    assert "after epoch 1; 0 more to train" in capsys.readouterr().err
+    shutil.copytree(mnist_run.directory / "new/c", "c")
+    script.main([*mnist_run.flags, "--checkpoint-dir", "c", "--data-dir", "out", "--training-epochs", "2"])
+    assert "after epoch 2; 0 more to train" in capsys.readouterr().err
 
 
 def test_what_is_no_set_of_images_is_refused(make, tmp_path):
@@ -198,46 +189,37 @@ def test_what_is_no_set_of_images_is_refused(make, tmp_path):
         (tmp_path / "in" / name).unlink()
     (tmp_path / "in/cats").mkdir()
     assert make() == "in/cats: there are no images in it"
+    (tmp_path / "in/cats/kittens").mkdir()
+    assert "in/cats/kittens: [Errno 21] Is a directory" in make(flags=("in", "out", "--test-only"))
+    (tmp_path / "in/cats/kittens").rmdir()
     names = [f"class {letter}" for letter in "abcdefghi"]
     assert make(*(f"{name}/1.png" for name in names), "cats/1.png") == (
         "12 classes, more than 10: 1, 2, cats, " + ", ".join(names))
 
 
-FLAT = Image.new("L", (50, 50), 200)
-BAD = {  # what makes a bad image file, and what is said of it
-    "text.png": (lambda path: path.write_text("hello"), "or damaged. Save HEIC, SVG or PDF as PNG or JPEG"),
-    "empty.png": (lambda path: path.write_bytes(b""), "not an image that"),
-    "directory": (lambda path: path.mkdir(), "Is a directory"),
-    "cut.png": (lambda path: path.write_bytes((ROOT / ".github/plane.png").read_bytes()[:9999]), "truncated"),
-    "flat.png": (lambda path: FLAT.save(path), "no ink stands out from the paper"),
-    "noise.png": (lambda path: Image.fromarray(np.uint8(200 + NOISE)).save(path), "no ink stands out from the paper"),
-    "shadow.png": (lambda path: ImageOps.expand(FLAT, (20, 0, 0, 0), fill=50).save(path), "except at the border"),
-    "bomb.png": (lambda path: Image.new("1", (20000, 20000)).save(path), "decompression bomb"),
+FLAT, PNG = Image.new("L", (50, 50), 200), (ROOT / ".github/plane.png").read_bytes()
+BAD = {  # the bytes of a file, or the image in it, and what is said of it
+    "text": (b"hello", "not an image that Pillow can read, or damaged. Save HEIC, SVG or PDF as PNG or JPEG"),
+    "empty": (b"", "not an image that"),
+    "cut": (PNG[:9999], "truncated"),
+    "changed": (PNG[:9999] + PNG[9999:].replace(b"IDAT", b"\0\0\0\0"), "broken PNG file"),
+    "flat": (FLAT, "no ink stands out from the paper, except at the border"),
+    "noise": (Image.fromarray(np.uint8(200 + NOISE)), "no ink stands out"),
+    "shadow": (ImageOps.expand(FLAT, (20, 0, 0, 0), fill=50), "no ink stands out"),
+    "bomb": (Image.new("1", (20000, 20000)), "decompression bomb"),
 }
 
 
-@pytest.mark.parametrize("name", BAD)
-def test_what_is_no_digit_is_refused(name, make, tmp_path):
+@pytest.mark.parametrize("what", BAD)
+def test_what_is_no_digit_is_refused(what, make, tmp_path):
     make("0/1.png")
-    BAD[name][0](tmp_path / "in/0" / name)
+    contents, message = BAD[what]
+    if isinstance(contents, bytes):
+        (tmp_path / "in/0/a.png").write_bytes(contents)
+    else:
+        contents.save(tmp_path / "in/0/a.png")
     line = make(flags=("in", "out", "--test-only"))
-    assert line.startswith(f"in/0/{name}: ") and BAD[name][1] in line
-
-
-@pytest.mark.parametrize("kind", ["png", "jpg", "gif", "tif", "bmp", "webp"])
-def test_damaged_files_are_read_or_refused_in_one_line(kind, tmp_path):
-    rng, path = np.random.default_rng(0), tmp_path / f"a.{kind}"
-    FLAT.filter(ImageFilter.BLUR).save(path)
-    contents = path.read_bytes()
-    for _ in range(60):
-        damaged = bytearray(contents[:rng.integers(len(contents) // 2, len(contents) + 1)])
-        for position in rng.integers(0, len(damaged), 3):
-            damaged[position] = rng.integers(256)
-        path.write_bytes(damaged)
-        try:
-            own_data.open_image(path)
-        except own_data.DataError as err:
-            assert str(err).startswith(f"{path}: ") and "\n" not in str(err)
+    assert line.startswith("in/0/a.png: ") and message in line
 
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (30, 28, 28))
@@ -245,7 +227,6 @@ DIGITS = np.random.default_rng(1).integers(0, 10, 30)
 ARRAYS = {  # images, white, and the bytes that they should become
     "bytes": (PIXELS.astype(np.uint8), np.uint8(255), PIXELS),
     "a flat list of integers": (PIXELS.reshape(30, 784).tolist(), 255, PIXELS),
-    "objects": (PIXELS.astype(object), 255, PIXELS),
     "float32 to 1": (np.float32(PIXELS / 255), 1.0, PIXELS),
     "float64 to its largest": (PIXELS / 300, (PIXELS / 300).max(), PIXELS),  # As float32, it would be above white.
     "12 bits, not all white": (PIXELS * 10, 4095, np.rint(PIXELS * 2550 / 4095)),
@@ -272,29 +253,25 @@ def with_one(array, value):
 
 
 @pytest.mark.parametrize("changed, line", [
-    ({"train_images": PIXELS[:, :16, :16]}, r"train_images: shape \(30, 16, 16\), not \(n, 28, 28\) or \(n, 784\)"),
-    ({"test_images": PIXELS[:0], "test_labels": []}, r"test_images: shape \(0, 28, 28\), not"),
+    ({"train_images": PIXELS[:, :16, :16]}, "train_images: shape (30, 16, 16), not (n, 28, 28) or (n, 784)"),
+    ({"test_images": PIXELS[:0], "test_labels": []}, "test_images: shape (0, 28, 28), not"),
     ({"train_images": with_one(PIXELS, -0.1)}, "train_images: pixels from -0.1 to 255.0, not from 0 to white, 255"),
     ({"test_images": with_one(PIXELS, 255.1)}, "test_images: pixels from 0.0 to 255.1, not"),
     ({"train_images": with_one(PIXELS, np.nan)}, "train_images: pixels from nan to nan, not"),
     ({"test_images": PIXELS / 255}, "test_images: the brightest pixel, 1.0, is not half of white, 255"),
-    ({"train_labels": np.eye(10)[DIGITS]}, r"train_labels: shape \(30, 10\), not \(30,\), a label for each image"),
-    ({"test_labels": DIGITS[1:]}, r"test_labels: shape \(29,\), not \(30,\), a label for each image"),
+    ({"train_labels": np.eye(10)[DIGITS]}, "train_labels: shape (30, 10), not (30,), a label for each image"),
+    ({"test_labels": DIGITS[1:]}, "test_labels: shape (29,), not (30,)"),
     ({"train_labels": with_one(DIGITS, 10)}, "train_labels: 10.0 is not an integer from 0 to 9"),
     ({"train_labels": with_one(DIGITS, 2.5)}, "train_labels: 2.5 is not"),
-    ({"train_labels": DIGITS.astype(str).astype(object)}, "train_labels: <U.* is not a type of numbers"),
-    ({"train_labels": [None, *DIGITS[1:]]}, "train_labels: object is not a type of numbers"),
+    ({"train_labels": DIGITS.astype(str).astype(object)}, "train_labels: <U1 is not a type of numbers"),
     ({"white": 0}, "white is 0, not a finite number above 0"),
     ({"white": np.nan}, "white is nan, not"),
 ])
 def test_other_arrays_are_refused_before_anything_is_written(changed, line, tmp_path):
     arrays = dict(train_images=PIXELS, train_labels=DIGITS, test_images=PIXELS, test_labels=DIGITS, white=255)
-    with pytest.raises(ValueError, match=f"^{line}.*$"):
+    with pytest.raises(ValueError) as info:
         own_data.write_data_sets(tmp_path / "new", **(arrays | changed))
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_data_set_is_not_written_into_a_directory_that_is_there(tmp_path):
-    with pytest.raises(FileExistsError):
-        own_data.write_data_sets(tmp_path, PIXELS, DIGITS, PIXELS, DIGITS, 255)
+    assert str(info.value).startswith(line) and "\n" not in str(info.value)
+    with pytest.raises(FileExistsError):  # Its other files might be read instead.
+        own_data.write_data_sets(tmp_path, **arrays)
     assert list(tmp_path.iterdir()) == []

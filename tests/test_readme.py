@@ -7,7 +7,7 @@ import benchmark_training
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from helpers import ROOT, SCRIPTS, only_recon, tensors
+from helpers import ROOT, SCRIPTS, only_recon
 from numpy_network import codes_and_reconstructions, decoded
 
 import autoencoder_recon
@@ -86,7 +86,7 @@ def test_arrays(tmp_path, monkeypatch):
             assert data_set.labels.tolist() == expected[:, 0].tolist()
 
 
-def test_decode(script, mnist_runs, mnist, tmp_path, monkeypatch, capsys):
+def test_decode(script, mnist_run, mnist, tmp_path, monkeypatch, capsys):
     """It gives what NumPy makes of the saved weights. In the plane, a tile is what NumPy decodes from its place."""
     monkeypatch.chdir(tmp_path)
     name = "2d" if script is encoder_2d else "recon"
@@ -96,12 +96,12 @@ def test_decode(script, mnist_runs, mnist, tmp_path, monkeypatch, capsys):
             "checkpoints/2d", "checkpoints/recon")
     with pytest.raises(SystemExit, match=f"There is no model in checkpoints/{name}"):
         exec(program, {})
-    shutil.copytree(mnist_runs[script].directory / "c", f"checkpoints/{name}")
+    shutil.copytree(mnist_run.directory / "new/c", f"checkpoints/{name}")
     shutil.copytree(ROOT / "mnist_data", "mnist_data")
     shutil.copytree("mnist_data", "my_digits")
     names = {}
     exec(program, names)
-    values = tensors(f"checkpoints/{name}")
+    values = mnist_run.checkpoint
     codes, reconstructions = codes_and_reconstructions(script, values, mnist.test.images)
     np.testing.assert_allclose(np.load("codes.npy"), codes, atol=1e-3)
     mse = float(re.fullmatch(r"Test MSE: (\S+)\n", capsys.readouterr().out)[1])
