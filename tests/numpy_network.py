@@ -1,47 +1,20 @@
-"""The networks in NumPy, in float64, with the names of the scripts' variables: what the graphs are compared with."""
-from typing import NamedTuple
-
+"""The networks in NumPy, in float64: what the graphs are compared with."""
 import numpy as np
 
-
-class Layer(NamedTuple):
-    """A layer, with the names of its variables and its sizes."""
-    weights: str
-    biases: str
-    inputs: int
-    units: int
-    sigmoid: bool  # False: the layer is linear
-
-
-def layers(script):
-    """Return the layers from X to y_pred, with the sizes that stand at the top of the script."""
-    sizes = [script.n_input, script.n_hidden_1, script.n_hidden_2]
-    if script.__name__ == "encoder_2d":
-        sizes += [script.n_hidden_3, script.n_hidden_4]
-    result = []
-    for part, units in [("encoder", sizes), ("decoder", sizes[::-1])]:
-        for k in range(1, len(sizes)):
-            linear = script.__name__ == "encoder_2d" and part == "encoder" and k == len(sizes) - 1
-            result.append(Layer(f"weights/{part}_h{k}", f"biases/{part}_b{k}", units[k - 1], units[k], not linear))
-    return result
-
-
-def outputs(layers, values, x):
-    """Return x and what each of the layers makes of it, with the values of the variables."""
-    result = [x.astype(np.float64)]
-    for layer in layers:
-        z = result[-1] @ values[layer.weights].astype(np.float64) + values[layer.biases]
-        result.append(1 / (1 + np.exp(-z)) if layer.sigmoid else z)
-    return result
+import encoder_2d
 
 
 def codes_and_reconstructions(script, values, x):
-    """Return what encoder_op and y_pred should give for the images x."""
-    result = outputs(layers(script), values, x)
-    return result[len(result) // 2], result[-1]
+    """Return what encoder_op and y_pred should give for the images x, with the values of the variables, by name."""
+    codes = run_layers(script, "encoder", values, x)
+    return codes, run_layers(script, "decoder", values, codes)
 
 
-def decoded(script, values, codes):
-    """Return what y_pred should give for codes in place of encoder_op."""
-    decoder = layers(script)
-    return outputs(decoder[len(decoder) // 2:], values, codes)[-1]
+def run_layers(script, half, values, x):
+    """Return what a half of the network, "encoder" or "decoder", should make of x."""
+    n_layers = 4 if script is encoder_2d else 2
+    for k in range(1, n_layers + 1):
+        x = x @ values[f"weights/{half}_h{k}"].astype(float) + values[f"biases/{half}_b{k}"]
+        if (script, half, k) != (encoder_2d, "encoder", 4):  # That layer is linear.
+            x = 1 / (1 + np.exp(-x))
+    return x

@@ -4,6 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
+from helpers import ROOT
 
 from mnist_data import input_data
 
@@ -25,12 +26,10 @@ def test_the_sets_of_mnist(mnist):
     assert mnist.test.labels[:5].tolist() == [7, 2, 1, 0, 4]
 
 
-def test_one_hot_labels(small_data):
-    numbers = input_data.read_data_sets(small_data)
-    one_hot = input_data.read_data_sets(small_data, one_hot=True)
-    for a, b in zip(numbers, one_hot):
-        assert b.labels.shape == (len(a.labels), 10) and b.labels.dtype == np.float32
-        assert (b.labels.sum(axis=1) == 1).all() and (b.labels.argmax(axis=1) == a.labels).all()
+def test_one_hot_labels(mnist):
+    one_hot = input_data.read_data_sets(ROOT / "mnist_data", one_hot=True).test.labels
+    np.testing.assert_array_equal(one_hot, np.eye(10)[mnist.test.labels])
+    assert one_hot.dtype == np.float32
 
 
 def test_validation_size(small_data):
@@ -76,13 +75,11 @@ BAD = {
     "damaged gzip": (f"{IMAGES}.gz", lambda b: gzip.compress(b, 1)[:-8] + bytes(8), "not a whole gzip file: CRC check"),
     "changed gzip": (f"{IMAGES}.gz", lambda b: gzip.compress(b, 1)[:99] + bytes(99), "not a whole gzip file"),
     "HTML": (f"{IMAGES}.gz", lambda b: b"<!DOCTYPE html>", "begins with b'<!DOCTYPE html', not with"),
-    "gzip in gzip": (IMAGES, lambda b: gzip.compress(gzip.compress(b, 1)), r"begins with b'\x1f\x8b"),
     "empty": (IMAGES, lambda b: b"", "begins with b'', not with"),
     "labels for images": (IMAGES, lambda b: idx_bytes(np.zeros(5600)), r"begins with b'\x00\x00\x08\x01"),
     "half a header": (IMAGES, lambda b: b[:9], "ends within its header"),
     "no images": (IMAGES, lambda b: idx_bytes(np.zeros((0, 28, 28))), "0 examples of shape [28, 28]"),
     "other size": (IMAGES, lambda b: idx_bytes(np.zeros((5600, 16, 49))), "5600 examples of shape [16, 49]"),
-    "billions": (IMAGES, lambda b: b[:4] + b"\xff" * 4 + b[8:], "4390416 bytes, but its header announces 3367"),
     "a byte left over": (LABELS, lambda b: b + b"x", "5609 bytes, but its header announces 5608"),
     "unequal counts": (LABELS, lambda b: idx_bytes(np.zeros(5599)), "5599 labels for 5600 images"),
     "eleven classes": (LABELS, lambda b: idx_bytes(np.full(5600, 10)), "label 10, but the classes are 0 to 9"),
@@ -107,11 +104,9 @@ def test_names_of_files(small_data, tmp_path):
     """Each of these names will do, packed or not. A directory of that name is passed over."""
     data = shutil.copytree(small_data, tmp_path / "data")
     contents = (data / IMAGES).read_bytes()
-    dotted = IMAGES.replace("-idx", ".idx")
-    names = [IMAGES, f"{IMAGES}.gz", dotted, f"{dotted}.gz"]
-    (data / IMAGES).unlink()
-    for name in names:
-        (data / name).write_bytes(gzip.compress(contents, 1) if name in (IMAGES, f"{dotted}.gz") else contents)
+    names = [IMAGES, f"{IMAGES}.gz", "train-images.idx3-ubyte", "train-images.idx3-ubyte.gz"]
+    for name, packed in zip(names, [True, False, False, True]):
+        (data / name).write_bytes(gzip.compress(contents, 1) if packed else contents)
         assert input_data.read_data_sets(data).train.num_examples == 600
         (data / name).unlink()
         (data / name).mkdir()
@@ -125,9 +120,9 @@ def test_two_files_of_one_name_must_be_equal(name, small_data, tmp_path):
     """A new data set beside an old one would be read in part, or not at all."""
     data = shutil.copytree(small_data, tmp_path / "data")
     contents = (data / name).read_bytes()
-    (data / f"{name}.gz").write_bytes(gzip.compress(contents, 1))  # as torchvision leaves them
+    (data / f"{name}.gz").write_bytes(contents)
     assert input_data.read_data_sets(data).train.num_examples == 600
-    (data / f"{name}.gz").write_bytes(gzip.compress(contents[:-1] + b"\7", 1))
+    (data / f"{name}.gz").write_bytes(contents[:-1] + b"\7")
     with pytest.raises(input_data.DataError) as info:
         input_data.read_data_sets(data)
     assert str(info.value) == f"{data}/{name}.gz: differs from {data}/{name}. Remove the file that you do not mean"

@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from helpers import ROOT, SCRIPTS, only_recon
-from numpy_network import codes_and_reconstructions, decoded
+from numpy_network import codes_and_reconstructions, run_layers
 
 import autoencoder_recon
 import encoder_2d
@@ -121,7 +121,7 @@ def test_decode(script, mnist_run, mnist, tmp_path, monkeypatch, capsys):
         np.testing.assert_allclose(place, [low[0] + (high[0] - low[0]) * column / 15,
                                            high[1] - (high[1] - low[1]) * row / 15], rtol=1e-3)
         tile = image.get_array()[28 * row:28 * (row + 1), 28 * column:28 * (column + 1)]
-        np.testing.assert_allclose(tile.ravel(), decoded(script, values, np.array([place]))[0], atol=2e-3)
+        np.testing.assert_allclose(tile.ravel(), run_layers(script, "decoder", values, np.array(place)), atol=2e-3)
     points, own = stars.axes[0].collections
     np.testing.assert_allclose(own.get_offsets(), points.get_offsets())  # since my_digits is MNIST here
     assert Path("plane.png").exists() and Path("stars.png").exists()
