@@ -1,5 +1,4 @@
 """What the tests share: the scripts, and readers of what a run writes."""
-import contextlib
 import re
 from pathlib import Path
 
@@ -17,22 +16,10 @@ only_recon = pytest.mark.parametrize("script", [autoencoder_recon], indirect=Tru
 only_encoder = pytest.mark.parametrize("script", [encoder_2d], indirect=True)
 
 
-def without_tensorflow_lines(err):
-    """Return the lines of a process's stderr without those of TensorFlow's C++ parts. No setting stops all of them."""
+def own_lines(err):
+    """Return the lines of a process's stderr that are not of TensorFlow's C++ parts. No setting stops all of those."""
     theirs = r"WARNING: All log messages before absl|[IWE]\d{4} [\d:.]+ +\d+ \S+\.cc:"
     return [line for line in err.splitlines() if not re.match(theirs, line)]
-
-
-@contextlib.contextmanager
-def file_size_limit(size):
-    """Limit the size, in bytes, of each file that this process writes. A full disk is much like it."""
-    resource = pytest.importorskip("resource")
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def costs(out):

@@ -21,7 +21,6 @@ import encoder_2d
 import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow.compat.v1 as tf
-from numpy_network import layers
 from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 
@@ -29,8 +28,7 @@ from mnist_data import input_data
 
 INITIALIZERS = {"normal": "article's init", "xavier": "xavier"}
 # Units of the encoder's layers, in the two scripts and in other autoencoders.
-RECON, ENCODER = (tuple(layer.units for layer in layers(script) if "encoder" in layer.weights)
-                  for script in (autoencoder_recon, encoder_2d))
+RECON, ENCODER = (256, 128), (128, 64, 10, 2)
 SCRIPTS = {RECON: autoencoder_recon, ENCODER: encoder_2d}
 DEPTHS = [(128,), RECON, (512, 256, 128)]
 

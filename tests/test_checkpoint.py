@@ -1,4 +1,5 @@
 """Checkpoints and what ends a run: other settings, bad checkpoints, kill -9, Ctrl-C, a divergence, a full disk."""
+import contextlib
 import os
 import re
 import shlex
@@ -10,17 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import (
-    assert_same_model,
-    costs,
-    file_size_limit,
-    only_encoder,
-    only_recon,
-    read_log,
-    snapshot,
-    tensors,
-    without_tensorflow_lines,
-)
+from helpers import assert_same_model, costs, only_encoder, only_recon, read_log, snapshot, tensors, own_lines
 
 import autoencoder_recon
 import encoder_2d
@@ -123,9 +114,8 @@ def test_a_damaged_checkpoint_is_refused(what, trained, refused):
         shutil.copy(trained / INDEX, f"{other}.index")
     name, change, expected = DAMAGE[what]
     contents = change((trained / name).read_bytes())
-    if contents is None:
-        (trained / name).unlink()
-    else:
+    (trained / name).unlink()
+    if contents is not None:
         (trained / name).write_bytes(contents)
     line = refused("--checkpoint-dir", "c")
     assert re.match(expected, line), line
@@ -162,6 +152,18 @@ def test_an_epoch_is_in_the_log_before_it_is_saved(run, monkeypatch):
     run("--training-epochs", 2, "--checkpoint-dir", "c", "--log-dir", "log")
     assert logged == {0: False, 1: {("cost", 1), ("validation_cost", 1)},
                       2: {(tag, epoch) for tag in ("cost", "validation_cost") for epoch in (1, 2)}}
+
+
+@contextlib.contextmanager
+def file_size_limit(size):
+    """Limit the size, in bytes, of each file that this process writes. A full disk is much like it."""
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 @only_encoder
@@ -214,7 +216,7 @@ def test_ctrl_c_ends_a_run_and_the_loop_of_a_shell(small_data, tmp_path):
         lines = [shell.stdout.readline() for _ in range(3)]
         os.killpg(shell.pid, signal.SIGINT)  # Ctrl-C goes to the shell and to the script.
         out, err = shell.communicate()
-    assert without_tensorflow_lines(err) == ["KeyboardInterrupt"]
+    assert own_lines(err) == ["KeyboardInterrupt"]
     assert shell.returncode == -signal.SIGINT
     lines += out.splitlines()
     assert "next" not in lines and len(lines) < 150  # A buffer holds more than 200.

@@ -1,4 +1,5 @@
 """What a run shows: its lines, picture, checkpoint and log, against NumPy and a plain loop of the article's steps."""
+import functools
 from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
@@ -12,22 +13,18 @@ import autoencoder_recon
 import encoder_2d
 
 
-@pytest.fixture(scope="module")
-def references(mnist):
-    """For each script, a plain loop of the article's steps, with its tf.pow, and the flags of mnist_run.
+@functools.cache
+def plain_loop(script, mnist):
+    """Train by a plain loop of the article's steps, with its tf.pow, and the flags of mnist_run.
 
-    It has the costs of each epoch, the last weights, and the test cost.
+    Return the costs of each epoch, the last weights, and the test cost.
     """
-    return {autoencoder_recon: train_plainly(autoencoder_recon, "xavier", mnist),
-            encoder_2d: train_plainly(encoder_2d, "normal", mnist)}
-
-
-def train_plainly(script, initializer, mnist):
     order = np.concatenate([np.random.RandomState([5, k]).permutation(55000) for k in range(2)])
     batches = order[:2 * 229 * 240].reshape(2, 229, 240)  # of 240 images, 229 in each of 2 epochs
     result = SimpleNamespace(costs=[], validation_costs=[])
     with tf.Graph().as_default(), tf.Session() as sess:
-        X, _, y_pred, _, _ = script.build_network(seed=5, initializer=initializer)
+        X, _, y_pred, _, _ = script.build_network(
+            seed=5, initializer="xavier" if script is autoencoder_recon else "normal")
         cost = tf.reduce_mean(tf.pow(X - y_pred, 2))
         optimizer = tf.train.AdamOptimizer(0.02).minimize(cost)
         sess.run(tf.global_variables_initializer())
@@ -41,32 +38,22 @@ def train_plainly(script, initializer, mnist):
     return result
 
 
-@pytest.fixture
-def reference(script, references):
-    return references[script]
+def test_a_run_is_that_of_a_plain_loop(script, mnist_run, mnist):
+    """Its costs have the digits of the article's formula, and its weights the bits. Of two epochs, one is printed.
 
-
-def test_the_lines_are_those_of_a_plain_loop(script, mnist_run, reference, mnist):
-    """The digits of the costs are those of the article's formula. Of two epochs, one is printed."""
-    name = script.__name__
+    Checkpoints, the log and resuming change nothing.
+    """
+    plain, name = plain_loop(script, mnist), script.__name__
     assert mnist_run.err == f"{name}.py: resumed from new/c/{name}-1, after epoch 1; 1 more to train\n"
     mean_image = mnist.validation.images.mean(axis=0, dtype=float)
     mean_image_mse = np.mean((mnist.test.images - mean_image) ** 2)
-    assert mnist_run.first[:2] == [f"Epoch: 0001 cost= {reference.costs[0]:.9f}", "Optimization Finished!"]
+    assert mnist_run.first[:2] == [f"Epoch: 0001 cost= {plain.costs[0]:.9f}", "Optimization Finished!"]
     assert mnist_run.resumed == ["Optimization Finished!",
-                                 f"Test MSE: {reference.test_cost:.6f} (mean image: {mean_image_mse:.6f})",
-                                 "Saved a.png"]
-
-
-def test_the_weights_are_those_of_a_plain_loop(mnist_run, reference):
-    """They have the bits of the article's formula. Checkpoints, the log and resuming do not change them."""
-    for name, value in reference.weights.items():
+                                 f"Test MSE: {plain.test_cost:.6f} (mean image: {mean_image_mse:.6f})", "Saved a.png"]
+    for name, value in plain.weights.items():
         np.testing.assert_array_equal(mnist_run.checkpoint[name], value, err_msg=name)
-
-
-def test_the_test_mse_is_that_of_numpy(script, mnist_run, reference, mnist):
-    _, reconstructions = codes_and_reconstructions(script, mnist_run.checkpoint, mnist.test.images)
-    assert reference.test_cost == pytest.approx(np.mean((mnist.test.images - reconstructions) ** 2), rel=1e-4)
+    _, reconstructions = codes_and_reconstructions(script, plain.weights, mnist.test.images)
+    assert plain.test_cost == pytest.approx(np.mean((mnist.test.images - reconstructions) ** 2), rel=1e-4)
 
 
 def test_the_training_images_stay_bytes(mnist_run):
@@ -74,12 +61,12 @@ def test_the_training_images_stay_bytes(mnist_run):
     assert ["images" in vars(data_set) for data_set in mnist_run.data_sets] == [False, True, True]
 
 
-def test_the_log_has_the_costs_of_every_epoch(mnist_run, reference):
+def test_the_log_has_the_costs_of_every_epoch(script, mnist_run, mnist):
     """It has those of epochs that are not printed, too."""
-    for epoch in (1, 2):
-        costs = {("cost", epoch): reference.costs[epoch - 1],
-                 ("validation_cost", epoch): reference.validation_costs[epoch - 1]}
-        assert read_log(mnist_run.directory / f"log{epoch}")[0] == pytest.approx(costs, abs=1e-8)
+    plain = plain_loop(script, mnist)
+    for epoch, (cost, validation_cost) in enumerate(zip(plain.costs, plain.validation_costs), start=1):
+        expected = {("cost", epoch): cost, ("validation_cost", epoch): validation_cost}
+        assert read_log(mnist_run.directory / f"log{epoch}")[0] == pytest.approx(expected, abs=1e-8)
 
 
 def test_the_logged_graph_has_the_articles_parts(mnist_run):

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import tensorflow.compat.v1 as tf
-from helpers import SCRIPTS, without_tensorflow_lines
+from helpers import SCRIPTS, own_lines
 
 
 def test_a_few_batches_lower_the_cost(script, mnist):
@@ -27,7 +27,7 @@ def test_short_runs(small_data, tmp_path):
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE) for script in SCRIPTS]
     for script, process in zip(SCRIPTS, processes):
         out, err = process.communicate()
-        assert process.returncode == 0 and without_tensorflow_lines(err) == []
+        assert process.returncode == 0 and own_lines(err) == []
         assert re.fullmatch(r"Epoch: 0001 cost= \d+\.\d{9}\nOptimization Finished!\n"
                             rf"Test MSE: 0\.\d{{6}} \(mean image: 0\.\d{{6}}\)\nSaved {script.__name__}\.png\n", out)
     assert {path.name for path in tmp_path.iterdir()} == {"autoencoder_recon.png", "encoder_2d.png"}
