@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import assert_same_model, costs, only_encoder, only_recon, read_log, snapshot, tensors, own_lines
+from helpers import assert_same_model, costs, only_encoder, only_recon, own_lines, read_log, snapshot, tensors
 
 import autoencoder_recon
 import encoder_2d
