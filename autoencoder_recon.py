@@ -342,8 +342,8 @@ def restore_checkpoint(saver, sess, settings, directory, training_epochs):
         if saved != own:
             raise RunError(f"{last}: trained with {saved.decode()}, not with {own.decode()}")
     if epoch > training_epochs:
-        raise RunError(f"{last}: has {epoch} epochs, more than --training-epochs "
-                       f"{training_epochs}. To draw its picture, use --training-epochs {epoch}")
+        raise RunError(f"{last}: trained for more than --training-epochs {training_epochs}. "
+                       f"To draw its picture, use --training-epochs {epoch}")
     saver.recover_last_checkpoints([last])  # so that Saver removes it after the next save
     print(f"{script.name}: resumed from {last}, after epoch {epoch}; "
           f"{training_epochs - epoch} more to train", file=sys.stderr)

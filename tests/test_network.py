@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from numpy_network import codes_and_reconstructions
+from helpers import codes_and_reconstructions
 
 import autoencoder_recon
 import encoder_2d

@@ -7,8 +7,7 @@ import benchmark_training
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from helpers import ROOT, SCRIPTS, only_recon
-from numpy_network import codes_and_reconstructions, run_layers
+from helpers import ROOT, SCRIPTS, codes_and_reconstructions, only_recon, run_layers
 
 import autoencoder_recon
 import encoder_2d

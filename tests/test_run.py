@@ -6,8 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from helpers import only_encoder, only_recon, read_log
-from numpy_network import codes_and_reconstructions
+from helpers import codes_and_reconstructions, only_encoder, only_recon, read_log
 
 import autoencoder_recon
 import encoder_2d
