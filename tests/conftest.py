@@ -1,6 +1,7 @@
 """The fixtures: scripts, data and models, and what runs a script: main() in an empty directory, or a process."""
 import contextlib
 import gzip
+import inspect
 import io
 import os
 import shutil
@@ -109,8 +110,8 @@ def mnist_runs(tmp_path_factory):
     """For each script, an epoch on the whole of MNIST, and the same run resumed for a second one.
 
     first, resumed: the lines that they print. err: what both print on stderr. directory: where they ran.
-    flags: those of both, without names of files.
-    data_sets, network (what build_network() returns), figure, checkpoint (its tensors): those of the resumed one.
+    flags: those of both, without names of files. checkpoint: the last one's tensors, by name.
+    main: the variables of main() when the resumed run shows its picture.
     """
     return {script: run_twice(script, tmp_path_factory.mktemp("mnist")) for script in SCRIPTS}
 
@@ -122,16 +123,10 @@ def run_twice(script, directory):
         result.flags += ["--init", "xavier", "--examples-to-show", "7"]
     files = ["--checkpoint-dir", "new/c", "--output", "a.png", "--log-dir"]
 
-    def keep_result(name, function):
-        def kept(*args, **kwargs):
-            setattr(result, name, function(*args, **kwargs))
-            return getattr(result, name)
-        return kept
-
     def show(block):
         assert block  # Where the user has made Matplotlib interactive, the window would close at once.
         assert Path("a.png").exists()  # Its window could not be saved any more, once it is closed.
-        result.figure = plt.gcf()
+        result.main = SimpleNamespace(**inspect.currentframe().f_back.f_locals)
 
     def run(epochs):
         with contextlib.redirect_stdout(Lines()) as stdout:
@@ -140,8 +135,6 @@ def run_twice(script, directory):
         return stdout.getvalue().splitlines()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stderr(io.StringIO()) as stderr:
         patch.chdir(directory)
-        patch.setattr(input_data, "read_data_sets", keep_result("data_sets", input_data.read_data_sets))
-        patch.setattr(script, "build_network", keep_result("network", script.build_network))
         patch.setattr(plt, "show", show)
         result.first, result.resumed, result.checkpoint = run(1), run(2), tensors("new/c")
     result.err = stderr.getvalue()

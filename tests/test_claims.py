@@ -12,13 +12,6 @@ from measure_claims import Run, neighbour_accuracy
 import autoencoder_recon
 
 
-def test_pca_has_the_error_of_the_literature(mnist):
-    """Hinton & Salakhutdinov, Science 313 (2006): 13.87 for an image of the test set and 30 components."""
-    images = mnist.test.images
-    reconstructions = measure_claims.pca_results(30, mnist.train.images, images)[1]
-    assert ((images - reconstructions) ** 2).sum(axis=1).mean() == pytest.approx(13.87, rel=0.01)
-
-
 def test_neighbour_accuracy_of_clusters():
     rng = np.random.default_rng(0)
     # 6 points in a cluster of 11 are one digit: each sees 5 of its own and 5 others, the others 6 against 4.

@@ -24,12 +24,8 @@ def test_the_sets_of_mnist(mnist):
     # These are the first labels of MNIST. The validation examples come first.
     assert mnist.validation.labels[:5].tolist() == [5, 0, 4, 1, 9]
     assert mnist.test.labels[:5].tolist() == [7, 2, 1, 0, 4]
-
-
-def test_one_hot_labels(mnist):
     one_hot = input_data.read_data_sets(ROOT / "mnist_data", one_hot=True).test.labels
     np.testing.assert_array_equal(one_hot, np.eye(10)[mnist.test.labels])
-    assert one_hot.dtype == np.float32
 
 
 def test_validation_size(small_data):

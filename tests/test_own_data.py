@@ -246,13 +246,11 @@ def test_written_arrays_are_read_as_the_same_pixels(what, tmp_path):
     ({"test_images": PIXELS + 0.5}, "test_images: pixels from 0.5 to 255.5, not"),
     ({"train_images": np.where(PIXELS < 255, PIXELS, np.nan)}, "train_images: pixels from nan to nan, not"),
     ({"test_images": PIXELS / 255}, "test_images: the brightest pixel, 1.0, is not half of white, 255"),
-    ({"train_labels": np.eye(10)[DIGITS]}, "train_labels: shape (30, 10), not (30,), a label for each image"),
     ({"test_labels": DIGITS[1:]}, "test_labels: shape (29,), not (30,)"),
     ({"train_labels": DIGITS + 1}, "train_labels: 10.0 is not an integer from 0 to 9"),
     ({"train_labels": DIGITS * 0 + 2.5}, "train_labels: 2.5 is not"),
     ({"train_labels": DIGITS.astype(str).astype(object)}, "train_labels: <U1 is not a type of numbers"),
     ({"white": 0}, "white is 0, not a finite number above 0"),
-    ({"white": np.nan}, "white is nan, not"),
 ])
 def test_other_arrays_are_refused_before_anything_is_written(changed, line, tmp_path):
     arrays = dict(train_images=PIXELS, train_labels=DIGITS, test_images=PIXELS, test_labels=DIGITS, white=255)

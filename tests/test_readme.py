@@ -88,20 +88,17 @@ def test_arrays(tmp_path, monkeypatch):
 def test_decode(script, mnist_run, mnist, tmp_path, monkeypatch, capsys):
     """It gives what NumPy makes of the saved weights. In the plane, a tile is what NumPy decodes from its place."""
     monkeypatch.chdir(tmp_path)
-    name = "2d" if script is encoder_2d else "recon"
-    program = DECODE + STARS
+    program, directory = DECODE + STARS, "checkpoints/2d"
     if script is autoencoder_recon:
-        program = (DECODE.partition("    # The plane")[0] + DIGITS).replace("encoder_2d", "autoencoder_recon").replace(
-            "checkpoints/2d", "checkpoints/recon")
-    with pytest.raises(SystemExit, match=f"There is no model in checkpoints/{name}"):
+        program = (DECODE.partition("    # The plane")[0] + DIGITS).replace("encoder_2d", "autoencoder_recon")
+        program, directory = program.replace("checkpoints/2d", "checkpoints/recon"), "checkpoints/recon"
+    with pytest.raises(SystemExit, match=f"There is no model in {directory}"):
         exec(program, {})
-    shutil.copytree(mnist_run.directory / "new/c", f"checkpoints/{name}")
-    shutil.copytree(ROOT / "mnist_data", "mnist_data")
-    shutil.copytree("mnist_data", "my_digits")
-    names = {}
-    exec(program, names)
-    values = mnist_run.checkpoint
-    codes, reconstructions = codes_and_reconstructions(script, values, mnist.test.images)
+    for source, name in [(mnist_run.directory / "new/c", directory), (ROOT / "mnist_data", "mnist_data"),
+                         (ROOT / "mnist_data", "my_digits")]:
+        shutil.copytree(source, name)
+    exec(program, {})
+    codes, reconstructions = codes_and_reconstructions(script, mnist_run.checkpoint, mnist.test.images)
     np.testing.assert_allclose(np.load("codes.npy"), codes, atol=1e-3)
     mse = float(re.fullmatch(r"Test MSE: (\S+)\n", capsys.readouterr().out)[1])
     assert mse == pytest.approx(np.mean((mnist.test.images - reconstructions) ** 2), rel=1e-3)
@@ -112,15 +109,14 @@ def test_decode(script, mnist_run, mnist, tmp_path, monkeypatch, capsys):
         return
     plane, stars = (plt.figure(number) for number in plt.get_fignums())
     (image,) = plane.axes[0].images
-    left, right, bottom, top = image.get_extent()
-    assert image.origin == "upper" and bottom < top
-    low, high = np.percentile(codes, [5, 95], axis=0)
-    for row, column in [(0, 0), (2, 13), (15, 4)]:  # The tile's middle is at its code.
-        place = [left + (right - left) * (column + 0.5) / 16, top + (bottom - top) * (row + 0.5) / 16]
-        np.testing.assert_allclose(place, [low[0] + (high[0] - low[0]) * column / 15,
-                                           high[1] - (high[1] - low[1]) * row / 15], rtol=1e-3)
+    (left, bottom), (right, top) = np.percentile(codes, [5, 95], axis=0)
+    half = (right - left) / 30, (top - bottom) / 30  # of a tile's size
+    assert image.origin == "upper" and image.get_extent() == pytest.approx(
+        [left - half[0], right + half[0], bottom - half[1], top + half[1]], rel=1e-3)
+    for row, column in [(0, 0), (2, 13), (15, 4)]:
+        place = np.array([left + (right - left) * column / 15, top - (top - bottom) * row / 15])
         tile = image.get_array()[28 * row:28 * (row + 1), 28 * column:28 * (column + 1)]
-        np.testing.assert_allclose(tile.ravel(), run_layers(script, "decoder", values, np.array(place)), atol=2e-3)
+        np.testing.assert_allclose(tile.ravel(), run_layers(script, "decoder", mnist_run.checkpoint, place), atol=2e-3)
     points, own = stars.axes[0].collections
     np.testing.assert_allclose(own.get_offsets(), points.get_offsets())  # since my_digits is MNIST here
     assert Path("plane.png").exists() and Path("stars.png").exists()

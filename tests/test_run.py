@@ -57,7 +57,7 @@ def test_a_run_is_that_of_a_plain_loop(script, mnist_run, mnist):
 
 def test_the_training_images_stay_bytes(mnist_run):
     """As float32, they would take 172 MB more. (`images` is kept when it is first asked for.)"""
-    assert ["images" in vars(data_set) for data_set in mnist_run.data_sets] == [False, True, True]
+    assert ["images" in vars(data_set) for data_set in mnist_run.main.mnist] == [False, True, True]
 
 
 def test_the_log_has_the_costs_of_every_epoch(script, mnist_run, mnist):
@@ -75,13 +75,13 @@ def test_the_logged_graph_has_the_articles_parts(mnist_run):
     assert set(boxes.values()) == {
         "X", "weights", "biases", "encoder", "decoder", "cost", "training", "settings", "init", "save"}
     assert {boxes[node.name] for node in nodes if node.op == "MatMul"} == {"encoder", "decoder", "training"}
-    assert boxes.keys() == {operation.name for operation in mnist_run.network[0].graph.get_operations()}
+    assert boxes.keys() == {operation.name for operation in mnist_run.main.X.graph.get_operations()}
 
 
 @only_recon
 def test_picture_of_reconstructions(mnist_run, mnist):
     """The first test digits are above what NumPy makes of them with the saved weights, all on one scale."""
-    images, axes = mnist.test.images[:7], np.reshape(mnist_run.figure.axes, (2, 7))
+    images, axes = mnist.test.images[:7], np.reshape(mnist_run.main.figure.axes, (2, 7))
     _, reconstructions = codes_and_reconstructions(autoencoder_recon, mnist_run.checkpoint, images)
     for ax, expected in zip(axes.flat, [*images, *reconstructions]):
         (image,) = ax.images
@@ -89,30 +89,30 @@ def test_picture_of_reconstructions(mnist_run, mnist):
         assert image.get_clim() == (0, 1) and image.get_cmap().name == "viridis"
         assert image.origin == "upper" and ax.yaxis_inverted() and not ax.xaxis_inverted()
     assert [ax.get_ylabel() for ax in axes[:, 0]] == ["original", "reconstruction"]
-    assert mnist_run.figure.get_size_inches().tolist() == [8.3, 2]
+    assert mnist_run.main.figure.get_size_inches().tolist() == [8.3, 2]
 
 
 @only_encoder
 def test_picture_of_codes(mnist_run, mnist):
     """Each test digit is where NumPy's encoder puts it with the saved weights, in the colour of its label."""
-    ax, bar = mnist_run.figure.axes
+    ax, bar = mnist_run.main.figure.axes
     (points,) = ax.collections
     codes, _ = codes_and_reconstructions(encoder_2d, mnist_run.checkpoint, mnist.test.images)
     np.testing.assert_allclose(points.get_offsets(), codes, rtol=1e-3, atol=1e-3)
     assert ax.get_xlabel() == "first number of the code" and ax.get_ylabel() == "second number of the code"
-    mnist_run.figure.canvas.draw()
+    mnist_run.main.figure.canvas.draw()
     np.testing.assert_allclose(points.get_facecolors(), plt.get_cmap("tab10")(mnist.test.labels))
     assert points.get_sizes() == [4]
     assert [text.get_text() for text in ax.texts] == list("0123456789")
     assert all(text.get_weight() == "bold" and text.get_path_effects() for text in ax.texts)
-    assert mnist_run.figure.get_size_inches().tolist() == [8, 6.5]
+    assert mnist_run.main.figure.get_size_inches().tolist() == [8, 6.5]
     # The bar has each digit in the middle of its colour.
     assert bar.get_ylabel() == "digit" and bar.get_ylim() == (-0.5, 9.5)
     assert [tick.get_text() for tick in bar.get_yticklabels()] == list("0123456789")
 
 
 def test_the_saved_picture_is_the_one_shown(script, mnist_run, tmp_path):
-    mnist_run.figure.savefig(tmp_path / "again.png")
+    mnist_run.main.figure.savefig(tmp_path / "again.png")
     saved, again = (plt.imread(path) for path in (mnist_run.directory / "a.png", tmp_path / "again.png"))
     assert saved[..., :3].std() > 0.02  # It is not empty.
     assert abs(saved - again).mean() < 0.02  # Its layout moves a little when it is drawn again.
