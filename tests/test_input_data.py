@@ -71,7 +71,6 @@ BAD = {
     "damaged gzip": (f"{IMAGES}.gz", lambda b: gzip.compress(b, 1)[:-8] + bytes(8), "not a whole gzip file: CRC check"),
     "changed gzip": (f"{IMAGES}.gz", lambda b: gzip.compress(b, 1)[:99] + bytes(99), "not a whole gzip file"),
     "HTML": (f"{IMAGES}.gz", lambda b: b"<!DOCTYPE html>", "begins with b'<!DOCTYPE html', not with"),
-    "empty": (IMAGES, lambda b: b"", "begins with b'', not with"),
     "labels for images": (IMAGES, lambda b: idx_bytes(np.zeros(5600)), r"begins with b'\x00\x00\x08\x01"),
     "half a header": (IMAGES, lambda b: b[:9], "ends within its header"),
     "no images": (IMAGES, lambda b: idx_bytes(np.zeros((0, 28, 28))), "0 examples of shape [28, 28]"),

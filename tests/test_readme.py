@@ -3,7 +3,6 @@ import re
 import shutil
 from pathlib import Path
 
-import benchmark_training
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -120,10 +119,3 @@ def test_decode(script, mnist_run, mnist, tmp_path, monkeypatch, capsys):
     points, own = stars.axes[0].collections
     np.testing.assert_allclose(own.get_offsets(), points.get_offsets())  # since my_digits is MNIST here
     assert Path("plane.png").exists() and Path("stars.png").exists()
-
-
-def test_benchmark(small_data, capsys):
-    """It prints a line for each script. Its times depend on the machine."""
-    benchmark_training.main(small_data, rounds=1)
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split(":")[0] for line in lines] == ["autoencoder_recon.py", "encoder_2d.py"]
