@@ -1,4 +1,4 @@
-"""The fixtures: scripts, data and models, and what runs a script: main() in an empty directory, or a process."""
+"""The fixtures: scripts, data and models, and what runs main() in an empty directory."""
 import contextlib
 import gzip
 import inspect
@@ -10,9 +10,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 os.environ["MPLBACKEND"] = "Agg"
-os.environ.pop("PYTHONUNBUFFERED", None)  # It would hide that a script does not flush its lines.
-for display in ("DISPLAY", "WAYLAND_DISPLAY"):  # With one, plt.show() would warn that Agg has no window.
-    os.environ.pop(display, None)
+# The first would hide that a script does not flush its lines. With the others, plt.show() warns that Agg has no window.
+for variable in ("PYTHONUNBUFFERED", "DISPLAY", "WAYLAND_DISPLAY"):
+    os.environ.pop(variable, None)
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import matplotlib.pyplot as plt
@@ -118,7 +118,7 @@ def mnist_runs(tmp_path_factory):
 
 def run_twice(script, directory):
     result = SimpleNamespace(directory=directory)
-    result.flags = ["--seed", "5", "--batch-size", "240", "--learning-rate", "0.02", "--display-step", "2"]
+    result.flags = ["--seed", "5", "--batch-size", "480", "--learning-rate", "0.02", "--display-step", "2"]
     if script is autoencoder_recon:
         result.flags += ["--init", "xavier", "--examples-to-show", "7"]
     files = ["--checkpoint-dir", "new/c", "--output", "a.png", "--log-dir"]

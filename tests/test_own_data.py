@@ -18,9 +18,9 @@ def render(digit):
 
 
 def transparent(grey, colour):
-    """Return an image of one colour that is transparent where the grey image is light."""
+    """Return an image of one colour that is transparent where a rendered digit has its paper."""
     image = Image.new("RGBA", grey.size, colour)
-    image.putalpha(grey.point(lambda value: 0 if value == 225 else 255 - value))
+    image.putalpha(grey.point(lambda value: 255 * (225 - value) // 195))
     return image
 
 
@@ -62,7 +62,7 @@ def test_an_image_file_becomes_the_digit_that_it_shows(name, mnist, tmp_path):
 def test_mnists_own_files_of_28_pixels_stay_what_they_are(mnist, tmp_path):
     """Half a pixel off, their median would be 0.04."""
     mse = []
-    for digit in mnist.test.images[:60].reshape(60, 28, 28):
+    for digit in mnist.test.images[:40].reshape(40, 28, 28):
         Image.fromarray(np.uint8(digit * 255)).save(tmp_path / "a.png")
         mse.append(np.mean((own_data.read_image(tmp_path / "a.png") / 255 - digit) ** 2))
     assert np.median(mse) < 0.015
@@ -137,10 +137,9 @@ def make(tmp_path, monkeypatch, capsys):
 def test_labels_of_directories(labels, make, tmp_path):
     """A sixth is for testing. Each image keeps its label. Hidden files are passed over."""
     files = [f"{name}/{n}.png" for name in labels for n in range(6)]
-    for directory in ("in", f"in/{min(labels)}"):
-        (tmp_path / directory).mkdir()
-        (tmp_path / directory / "Thumbs.db").write_bytes(b"x")
-        (tmp_path / directory / ".DS_Store").write_bytes(b"x")
+    (tmp_path / "in" / min(labels)).mkdir(parents=True)
+    for hidden in ("in/.DS_Store", f"in/{min(labels)}/Thumbs.db"):
+        (tmp_path / hidden).write_bytes(b"x")
     out = make(*files)
     n = len(labels)
     assert f"{5 * n} images for training, {n} for testing\n" in out
@@ -182,9 +181,6 @@ def test_what_is_no_set_of_images_is_refused(make, tmp_path):
         (tmp_path / "in" / name).unlink()
     (tmp_path / "in/cats").mkdir()
     assert make() == "in/cats: there are no images in it"
-    (tmp_path / "in/cats/kittens").mkdir()
-    assert "in/cats/kittens: [Errno 21] Is a directory" in make(flags=("in", "out", "--test-only"))
-    (tmp_path / "in/cats/kittens").rmdir()
     names = [f"class {letter}" for letter in "abcdefghi"]
     assert make(*(f"{name}/1.png" for name in names), "cats/1.png") == (
         "12 classes, more than 10: 1, 2, cats, " + ", ".join(names))
@@ -193,7 +189,6 @@ def test_what_is_no_set_of_images_is_refused(make, tmp_path):
 FLAT, PNG = Image.new("L", (50, 50), 200), (ROOT / ".github/plane.png").read_bytes()
 BAD = {  # the bytes of a file, or the image in it, and what is said of it
     "text": (b"hello", "not an image that Pillow can read, or damaged. Save HEIC, SVG or PDF as PNG or JPEG"),
-    "empty": (b"", "not an image that"),
     "cut": (PNG[:9999], "truncated"),
     "changed": (PNG[:9999] + PNG[9999:].replace(b"IDAT", b"\0\0\0\0"), "broken PNG file"),
     "flat": (FLAT, "no ink stands out from the paper, except at the border"),
@@ -207,10 +202,8 @@ BAD = {  # the bytes of a file, or the image in it, and what is said of it
 def test_what_is_no_digit_is_refused(what, make, tmp_path):
     make("0/1.png")
     contents, message = BAD[what]
-    if isinstance(contents, bytes):
-        (tmp_path / "in/0/a.png").write_bytes(contents)
-    else:
-        contents.save(tmp_path / "in/0/a.png")
+    path = tmp_path / "in/0/a.png"
+    path.write_bytes(contents) if isinstance(contents, bytes) else contents.save(path)
     line = make(flags=("in", "out", "--test-only"))
     assert line.startswith("in/0/a.png: ") and message in line
 

@@ -19,7 +19,7 @@ def plain_loop(script, mnist):
     Return the costs of each epoch, the last weights, and the test cost.
     """
     order = np.concatenate([np.random.RandomState([5, k]).permutation(55000) for k in range(2)])
-    batches = order[:2 * 229 * 240].reshape(2, 229, 240)  # of 240 images, 229 in each of 2 epochs
+    batches = order[:2 * 114 * 480].reshape(2, 114, 480)  # of 480 images, 114 in each of 2 epochs
     result = SimpleNamespace(costs=[], validation_costs=[])
     with tf.Graph().as_default(), tf.Session() as sess:
         X, _, y_pred, _, _ = script.build_network(
