@@ -78,7 +78,6 @@ def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
     # If you change a formula below or an initial value above, use a new --checkpoint-dir: the old
     # model has the same shapes and would be resumed without an error.
     activate = tf.nn.sigmoid  # for tf.nn.relu, "Experiments" in README.md has what else must change
-    sigmoid = tf.nn.sigmoid  # for the last layer, whatever the others have
     def encoder(x):  # each layer is xW + b, followed by a sigmoid
         layer_1 = activate(tf.add(tf.matmul(x, weights["encoder_h1"]), biases["encoder_b1"]))
         layer_2 = activate(tf.add(tf.matmul(layer_1, weights["encoder_h2"]), biases["encoder_b2"]))
@@ -86,7 +85,8 @@ def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
 
     def decoder(x):  # from a code to an image; the last sigmoid keeps it in [0, 1]
         layer_1 = activate(tf.add(tf.matmul(x, weights["decoder_h1"]), biases["decoder_b1"]))
-        layer_2 = sigmoid(tf.add(tf.matmul(layer_1, weights["decoder_h2"]), biases["decoder_b2"]))
+        layer_2 = tf.nn.sigmoid(
+            tf.add(tf.matmul(layer_1, weights["decoder_h2"]), biases["decoder_b2"]))
         return layer_2
 
     with tf.name_scope("encoder"):
@@ -122,8 +122,7 @@ def main(argv=None):
     """Run the article's steps. argv: a list of flags; None means those of the command line.
 
     In a notebook, call main([]): with None, it would read the flags of the notebook's own process.
-    The article has no flags, checkpoints or log, no check of the cost, no test MSE, and it does not
-    save its picture.
+    The article has no flags, checkpoints, log, check of the cost, test MSE or saved picture.
 
     Raises SystemExit for a bad flag, DataError for bad data, and RunError if another file can't be
     used, if a checkpoint has other variables, settings or more epochs, or if the cost is NaN.
@@ -177,8 +176,8 @@ def main(argv=None):
             if epoch % args.display_step == 0:
                 print("Epoch:", "%04d" % (epoch + 1), "cost=", "{:.9f}".format(c), flush=True)
 
-            # c is from before the last step. If the cost is now NaN (or infinite, which needs a
-            # last layer without a sigmoid), stop before the last good checkpoint is replaced.
+            # c is from before the last step. If the cost is now NaN or infinite, stop before the
+            # last good checkpoint is replaced.
             if not np.isfinite(sess.run(cost, feed_dict={X: batch_xs})):
                 raise RunError(f"the cost is not finite after epoch {epoch + 1}: "
                                "try a smaller --learning-rate")
