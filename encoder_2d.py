@@ -37,9 +37,8 @@ def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
     """Describe the article's network in a graph. Nothing is computed until sess.run().
 
     Call it in `with tf.Graph().as_default():`. Elsewhere, tf.placeholder raises RuntimeError.
-    learning_rate: above 0. seed: 0 to 2**31 - 2 (TensorFlow takes 2**31 - 1 for 0 again).
-    initializer: "normal", the article's, or "xavier", uniform within 4 times Xavier Glorot's
-    limits, which are smaller for larger layers. Raises ValueError for another initializer.
+    learning_rate: above 0. seed: 0 to 2**31 - 2. initializer: "normal", the article's, or
+    "xavier", with smaller initial weights. Raises ValueError for another initializer.
 
     Returns X, encoder_op (codes), y_pred (reconstructions), cost, and optimizer, the operation of
     one training step. X and y_pred are float32 (n, 784) in [0, 1]; encoder_op is float32 (n, 2).
@@ -88,11 +87,11 @@ def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
     # If you change a formula below or an initial value above, use a new --checkpoint-dir: the old
     # model has the same shapes and would be resumed without an error.
     activate = tf.nn.sigmoid  # for tf.nn.relu, "Experiments" in README.md has what else must change
-    def encoder(x):  # each layer is xW + b, followed by a sigmoid in all layers but the last
+    def encoder(x):  # each layer is xW + b; all but the last have an activation around it
         layer_1 = activate(tf.add(tf.matmul(x, weights["encoder_h1"]), biases["encoder_b1"]))
         layer_2 = activate(tf.add(tf.matmul(layer_1, weights["encoder_h2"]), biases["encoder_b2"]))
         layer_3 = activate(tf.add(tf.matmul(layer_2, weights["encoder_h3"]), biases["encoder_b3"]))
-        # No sigmoid here: it would keep the two numbers of a code between 0 and 1.
+        # No activation here: a sigmoid would keep the two numbers of a code between 0 and 1.
         layer_4 = tf.add(tf.matmul(layer_3, weights["encoder_h4"]), biases["encoder_b4"])
         return layer_4
 
@@ -146,7 +145,8 @@ def main(argv=None):
     The article has no flags, checkpoints, log, check of the cost, test MSE or saved picture.
 
     Raises SystemExit for a bad flag, DataError for bad data, and RunError if another file can't be
-    used, if a checkpoint has other variables, settings or more epochs, or if the cost is NaN.
+    used, if a checkpoint has other variables or settings, or more than --training-epochs, or if
+    the cost is NaN.
     """
     # The functions number(), add_common_flags() and so on are below main().
     parser = argparse.ArgumentParser(prog=script.name, description=__doc__)
@@ -172,7 +172,7 @@ def main(argv=None):
             # it is saved in the same file as the weights.
             settings = tf.Variable(
                 [f"--init {args.init}", f"--seed {args.seed}", f"--batch-size {args.batch_size}",
-                 f"{mnist.train.num_examples} images",
+                 f"{mnist.train.num_examples} images (--validation-size {args.validation_size})",
                  f"images of checksum {mnist.train.checksum}"], trainable=False, name="settings")
             sess.run(settings.initializer)
             saver = tf.train.Saver(max_to_keep=1, save_relative_paths=True)
@@ -195,8 +195,8 @@ def main(argv=None):
             if epoch % args.display_step == 0:
                 print("Epoch:", "%04d" % (epoch + 1), "cost=", "{:.9f}".format(c), flush=True)
 
-            # c is from before the last step. If the cost is now NaN or infinite, stop before the
-            # last good checkpoint is replaced.
+            # c is from before the last step. If the cost after it is NaN, stop before the last good
+            # checkpoint is replaced.
             if not np.isfinite(sess.run(cost, feed_dict={X: batch_xs})):
                 raise RunError(f"the cost is not finite after epoch {epoch + 1}: "
                                "try a smaller --learning-rate")
@@ -218,9 +218,9 @@ def main(argv=None):
         figure = plt.figure(figsize=(8, 6.5), layout="constrained")
         draw(encoder_result, mnist.test.labels)
         plt.colorbar(ticks=range(10), label="digit")
-        picture = io.BytesIO()
+        picture = io.BytesIO()  # memory: on a full disk, savefig() would leave half a JPEG there
         plt.savefig(picture, format=args.output.suffix[1:])
-    with one_line_errors(args.output):  # on a full disk, savefig() would save half a JPEG silently
+    with one_line_errors(args.output):
         args.output.write_bytes(picture.getvalue())
     print(f"Saved {args.output}", flush=True)
     plt.show(block=True)  # in the notebook, or in a window: the script waits until you close it
@@ -297,7 +297,7 @@ def add_common_flags(parser):
         help="the picture; its ending decides the format (default: %(default)s)")
     add("--checkpoint-dir", metavar="DIR", type=path,
         help="keep the model of the last epoch there, and resume from it; --init, --seed, "
-             "--batch-size, --validation-size and the images must then be the same, and "
+             "--batch-size, --validation-size and the training images must then be the same, and "
              "--training-epochs not fewer than the model has; other flags may change")
     add("--log-dir", metavar="DIR", type=path,
         help="write a log there, which `tensorboard --logdir DIR` shows; all runs in one directory "

@@ -48,7 +48,7 @@ def open_image(path):
         raise DataError(f"{path}: {' '.join(str(err).split())}") from err
 
 
-def scale(image, length):
+def resize(image, length):
     """Return the image with a longer side of `length` pixels."""
     factor = length / max(image.size)
     size = [max(1, round(factor * side)) for side in image.size]
@@ -60,12 +60,12 @@ def put_on_paper(image):
     grey, alpha = image.convert("L"), image.getchannel("A")
     light_ink = np.average(grey, weights=np.asarray(alpha) + 1e-9) > 127  # 1e-9: all may be 0
     grey.paste(0 if light_ink else 255, mask=ImageOps.invert(alpha))
-    return scale(grey, 500).filter(ImageFilter.GaussianBlur(1))  # against noise
+    return resize(grey, 500).filter(ImageFilter.GaussianBlur(1))  # against noise
 
 
 def invert_light_ink(grey):
     """Return the image with dark ink on light paper, whichever of them was lighter."""
-    small = scale(grey, 75)
+    small = resize(grey, 75)
     lightest = small.filter(ImageFilter.MaxFilter(25))
     darkest = small.filter(ImageFilter.MinFilter(25))
     # Around ink, most pixels are paper, so their average is nearer to the paper's brightness.
@@ -77,14 +77,16 @@ def subtract_paper(grey):
     """Return how much darker than the paper around it each pixel is: float (h, w)."""
     # The light grows over strokes (of less than 25 of 75 pixels), and shrinks back where something
     # is larger, such as a shadow: by a pixel more, since its edge would be left like a stroke.
-    paper = scale(grey, 75).filter(ImageFilter.MaxFilter(25)).filter(ImageFilter.MinFilter(27))
+    paper = resize(grey, 75).filter(ImageFilter.MaxFilter(25)).filter(ImageFilter.MinFilter(27))
     return np.subtract(paper.resize(grey.size, Image.BILINEAR), grey, dtype=float)
 
 
 def keep_digit(ink):
     """Return an image that is 255 where the digit is and 0 elsewhere; 0 everywhere if none is."""
     noise = np.median(ink) - np.percentile(ink, 16)  # its standard deviation
-    while True:  # 20, 7 and 0.4 are tried out: ink is so much darker than its paper
+    while True:
+        # The numbers are tried out. If nothing is darker than its paper by 20 (of 255) and by 7
+        # times the noise, there is no ink; otherwise, ink is what is 0.4 as dark as the darkest.
         threshold = 0.4 * ink.max() if ink.max() > max(20, 7 * noise) else np.inf
         mask = Image.fromarray(np.uint8(255 * (ink > threshold)))
         digit = drop_parts(mask)
@@ -115,7 +117,7 @@ def drop_parts(mask):
 
 def thicken(digit):
     """Return the digit cut out, with strokes that are at least as thick as MNIST's."""
-    digit = ImageOps.expand(scale(digit.crop(digit.getbbox()), 80), 10)  # space to grow
+    digit = ImageOps.expand(resize(digit.crop(digit.getbbox()), 80), 10)  # space to grow
     area = np.mean(digit)
     edge = area - np.mean(digit.filter(ImageFilter.MinFilter(3)))  # the outermost pixels
     width = 2 * area / edge  # since an edge is at each side of a stroke
@@ -126,7 +128,7 @@ def thicken(digit):
 
 def place(digit):
     """Return the digit as uint8 (28, 28), in MNIST's size and place, with 255 at its brightest."""
-    digit = np.asarray(scale(digit.crop(digit.getbbox()), 20), float)
+    digit = np.asarray(resize(digit.crop(digit.getbbox()), 20), float)
     h, w = digit.shape
     y, x = (np.average(index, weights=digit) for index in np.indices((h, w)))
     top, left = np.clip([round(14 - y), round(14 - x)], 0, [28 - h, 28 - w])

@@ -20,7 +20,7 @@ import encoder_2d
     (["--init", "xavier"], "--init normal", "--init xavier"),
     (["--seed", 1], "--seed 0", "--seed 1"),
     (["--batch-size", 255, "--validation-size", 4999], "--batch-size 256", "--batch-size 255"),  # only the first
-    (["--validation-size", 4999], "600 images", "601 images"),
+    (["--validation-size", 4999], "600 images (--validation-size 5000)", "601 images (--validation-size 4999)"),
 ])
 def test_a_model_of_other_settings_is_refused(flags, saved, own, script, trained, refused):
     for more_epochs in ([], ["--training-epochs", 1]):  # The model would be trained on, or only drawn.
