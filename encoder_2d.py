@@ -379,7 +379,7 @@ def save_checkpoint(saver, sess, directory, epoch):
 def open_log(directory, graph):
     """Return a FileWriter in `directory`, given the graph to write. Raises RunError."""
     with one_line_errors(directory):
-        # With session=, FileWriter raises its errors here, and not later or never. It adds
+        # With session=, FileWriter raises its errors where it is called, not in a thread. It adds
         # operations to the graph of that session, so we give it a session with an empty graph.
         writer = tf.summary.FileWriter(directory, graph, session=tf.Session(graph=tf.Graph()))
         writer.flush()

@@ -10,8 +10,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 os.environ["MPLBACKEND"] = "Agg"
-# The first would hide that a script does not flush its lines. With the others, plt.show() warns that Agg has no window.
-for variable in ("PYTHONUNBUFFERED", "DISPLAY", "WAYLAND_DISPLAY"):
+# They hide that a script does not flush its lines, make plt.show() warn that Agg has no window, or change messages.
+for variable in ("PYTHONUNBUFFERED", "DISPLAY", "WAYLAND_DISPLAY", "TF_CPP_MIN_LOG_LEVEL", "FORCE_COLOR"):
     os.environ.pop(variable, None)
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -21,6 +21,8 @@ from helpers import ROOT, SCRIPTS, snapshot, tensors
 
 import autoencoder_recon
 from mnist_data import input_data
+
+plt.rcdefaults()  # whatever this user's settings are
 
 
 @pytest.fixture(params=SCRIPTS, ids=lambda script: script.__name__)
@@ -49,15 +51,12 @@ def small_data(tmp_path_factory):
 
 @pytest.fixture
 def run(script, small_data, tmp_path, monkeypatch, capsys):
-    """A function that runs the script's main() with flags on the small data, and returns its stdout and stderr.
-
-    It runs in tmp_path. A --data-dir among the flags counts, since it comes after that of the small data.
-    """
+    """A function that runs main() with flags in tmp_path, on the small data, and returns its stdout and stderr."""
     monkeypatch.chdir(tmp_path)
 
     def run_main(*flags):
         capsys.readouterr()
-        script.main(["--data-dir", str(small_data), *map(str, flags)])
+        script.main(["--data-dir", str(small_data), *map(str, flags)])  # The last --data-dir counts.
         return capsys.readouterr()
     return run_main
 
@@ -97,6 +96,8 @@ def models(small_data, tmp_path_factory):
 
 class Lines(io.StringIO):
     """A standard output in which each line must be flushed before anything else is written."""
+    flushed = 0
+
     def flush(self):
         self.flushed = self.tell()
 

@@ -20,7 +20,7 @@ import autoencoder_recon
 from mnist_data import input_data
 
 NOT_LOCAL, DENIED, PATTERN = "is not a local file or directory", "Permission denied", "TensorFlow takes"
-REFUSED = {  # values of flags, and what is said of them: with "argument", the flag and a colon before it, or at once
+REFUSED = {  # values of flags, and how the line about them begins, after "error: argument FLAG: " in a usage error
     "--learning-rate": {"0": "0 is not from", "nan": "nan is not", "1e39": "1e39 is not", "fast": "invalid float"},
     "--training-epochs": {"-1": "-1 is not from 0 to", "1.5": "invalid int value"},
     "--batch-size": {"0": "0 is not from 1 to", "601": "only 600 images to train on"},
@@ -32,7 +32,6 @@ REFUSED = {  # values of flags, and what is said of them: with "argument", the f
     "--output": {"": f"'' {NOT_LOCAL}", "gs://b/a.png": f"'gs://b/a.png' {NOT_LOCAL}",
                  "nowhere/a.png": "nowhere/a.png: No such file or directory",
                  "directory.png": "directory.png: Is a directory", "link.png": "link.png: No such file or directory",
-                 "loop.png": "loop.png: Too many levels", 300 * "a" + ".png": 300 * "a" + ".png: File name too long",
                  "closed/a.png": f"closed/a.png: {DENIED}", "old.png": f"old.png: {DENIED}",
                  "a.xyz": "a.xyz: the ending", ".png": ".png: the ending", "a.PGF": "a.PGF: the ending"},
     "--checkpoint-dir": {"gs://bucket/c": f"'gs://bucket/c' {NOT_LOCAL}", "mod\udce8le": "'mod\\udce8le' is not UTF-8",
@@ -53,17 +52,17 @@ REFUSED = {  # values of flags, and what is said of them: with "argument", the f
 def test_what_is_refused_before_the_training(flag, refused, small_data, monkeypatch):
     """The file that --output names, or that its link leads to, is opened, and removed again if it was not there."""
     user = os.geteuid()
-    with tempfile.TemporaryDirectory() as directory:  # tmp_path is in a directory of this user's alone.
+    with tempfile.TemporaryDirectory(dir="/tmp") as directory:  # tmp_path is in a directory of this user's alone.
         monkeypatch.chdir(directory)
         os.chmod(directory, 0o777)
         shutil.copytree(small_data, "data", copy_function=shutil.copyfile)
         os.symlink("nowhere/a.png", "link.png")
-        os.symlink("loop.png", "loop.png")
         os.symlink("new.png", "link_to_new.png")
-        for name, mode in [("directory.png", 0o777), ("data", 0o755), ("unreadable", 0o777),
-                           ("read_only", 0o555), ("closed", 0o000)]:
-            Path(name).mkdir(exist_ok=True)
+        for name, mode in [("directory.png", 0o777), ("unreadable", 0o777), ("read_only", 0o555), ("closed", 0o000)]:
+            Path(name).mkdir()
             os.chmod(name, mode)
+        for path in [Path("data"), *Path("data").iterdir()]:
+            path.chmod(0o755)
         for name in ("file", "old.png", "unreadable/checkpoint", "unreadable/train-images-idx3-ubyte"):
             Path(name).touch(0o000)
         try:
@@ -128,6 +127,7 @@ def run_as_main(script, small_data, tmp_path, monkeypatch):
     return run
 
 
+@only_recon
 @pytest.mark.parametrize("flags, line", [
     (["--data-dir", "missing"], "missing: No such file or directory"),  # a DataError
     (["--log-dir", "file"], "file: file is not a directory"),  # a RunError

@@ -60,7 +60,7 @@ def test_batches_are_cut_from_permutations():
         np.testing.assert_array_equal(labels, expected[position:position + size])
         np.testing.assert_array_equal(np.rint(images[:, 0] * 255), labels)
         position += size
-    assert input_data.permutation.cache_info().misses == 7  # Each of them is made once.
+    assert input_data.permutation.cache_info().misses == 7  # 0 to 4, 6 and 7 are made, each once.
     # NumPy keeps RandomState's stream. If this fails, runs of earlier versions can't be repeated any more.
     assert np.random.RandomState([0, 0]).permutation(10).tolist() == [3, 7, 6, 4, 1, 0, 2, 8, 5, 9]
 
