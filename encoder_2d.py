@@ -381,9 +381,7 @@ def open_log(directory, graph):
     with one_line_errors(directory):
         # With session=, FileWriter raises its errors where it is called, not in a thread. It adds
         # operations to the graph of that session, so we give it a session with an empty graph.
-        writer = tf.summary.FileWriter(directory, graph, session=tf.Session(graph=tf.Graph()))
-        writer.flush()
-    return writer
+        return tf.summary.FileWriter(directory, graph, session=tf.Session(graph=tf.Graph()))
 
 
 def log_costs(writer, epoch, **costs):
