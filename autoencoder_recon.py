@@ -124,8 +124,8 @@ def main(argv=None):
     The article has no flags, checkpoints, log, check of the cost, test MSE or saved picture.
 
     Raises SystemExit for a bad flag, DataError for bad data, and RunError if another file can't be
-    used, if a checkpoint has other variables or settings, or more than --training-epochs, or if
-    the cost is NaN.
+    used, if a checkpoint has other variables or settings, or more epochs than asked for, or if the
+    cost is NaN.
     """
     # The functions number(), add_common_flags() and so on are below main().
     parser = argparse.ArgumentParser(prog=script.name, description=__doc__)
@@ -198,7 +198,7 @@ def main(argv=None):
 
     with plt.style.context("default"):  # the user's settings could turn digits upside down
         figure = draw(images, encode_decode)
-        picture = io.BytesIO()  # memory: on a full disk, savefig() would leave half a JPEG there
+        picture = io.BytesIO()  # in memory: on a full disk, savefig() would save half a JPEG
         plt.savefig(picture, format=args.output.suffix[1:])
     with one_line_errors(args.output):
         args.output.write_bytes(picture.getvalue())

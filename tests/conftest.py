@@ -10,7 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 os.environ["MPLBACKEND"] = "Agg"
-# They hide that a script does not flush its lines, make plt.show() warn that Agg has no window, or change messages.
+# These would hide that a line is not flushed, make plt.show() warn that Agg has no window, or change messages.
 for variable in ("PYTHONUNBUFFERED", "DISPLAY", "WAYLAND_DISPLAY", "TF_CPP_MIN_LOG_LEVEL", "FORCE_COLOR"):
     os.environ.pop(variable, None)
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
