@@ -178,12 +178,12 @@ def test_a_killed_run_loses_at_most_one_epoch(run, small_data):
         out = "".join(process.stdout.readline() for _ in range(epochs_before_kill))
         process.kill()
         printed = len(costs(out + process.stdout.read()))
+    assert printed >= epochs_before_kill
     resumed = run("--training-epochs", printed + 2, "--checkpoint-dir", "c")
     # The last epoch that was printed may not have been saved, or the one after it may have been.
     last = re.search(r", after epoch (\d+);", resumed.err)  # None: only epoch 0 was saved.
     assert (int(last[1]) if last else 0) in (printed - 1, printed, printed + 1)
-    unbroken = run("--training-epochs", printed + 2, "--checkpoint-dir", "unbroken")
-    assert unbroken.out.endswith(resumed.out)
+    assert run("--training-epochs", printed + 2, "--checkpoint-dir", "unbroken").out.endswith(resumed.out)
     np.testing.assert_equal(tensors("c"), tensors("unbroken"))  # the same bits
 
 

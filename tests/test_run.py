@@ -120,10 +120,10 @@ def test_the_saved_picture_is_the_one_shown(script, mnist_run, tmp_path):
 
 @pytest.mark.parametrize("n", [1, 40])
 def test_nothing_is_cut_off_or_covered(n, mnist):
-    autoencoder_recon.draw(mnist.test.images[:n], mnist.test.images[100:][:n])
-    figure = plt.gcf()
+    figure = autoencoder_recon.draw(mnist.test.images[:n], mnist.test.images[100:][:n])
     figure.canvas.draw()
     boxes = [ax.get_tightbbox() for ax in figure.axes]  # with their labels
+    assert len(boxes) == 2 * n
     assert all(box.x0 >= 0 and box.y0 >= 0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1 for box in boxes)
     assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
     plt.close("all")
