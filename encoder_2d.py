@@ -7,6 +7,7 @@ import io
 import os
 import re
 import sys
+import warnings
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # hides most of TensorFlow's C++ log
@@ -333,15 +334,16 @@ def restore_checkpoint(saver, sess, settings, directory, training_epochs):
     """
     state_file = directory / "checkpoint"  # in it, Saver writes the name of the last checkpoint
     with one_line_errors(directory):
+        names = os.listdir(directory) if directory.exists() else []
         try:
             last = tf.train.latest_checkpoint(directory)
         except ValueError:  # the file is empty or is not text
             last = None
+    if not last:
         # Files of epoch 1 or later are a trained model, which a new run must not replace.
-        if not last and (state_file.exists() or any(directory.glob(f"{script.stem}-[1-9]*"))):
+        if "checkpoint" in names or any(re.match(f"{script.stem}-[1-9]", name) for name in names):
             raise RunError(f"{state_file}: missing or damaged, or the model that it names is not "
                            "there. To begin anew, use another directory")
-    if not last:
         return 0
     suffix = last.rpartition("-")[2]
     if not suffix.isdecimal() or Path(last) != directory / f"{script.stem}-{suffix}":
@@ -394,6 +396,8 @@ def log_costs(writer, epoch, **costs):
 
 if __name__ == "__main__":
     tf.logging.set_verbosity(tf.logging.FATAL)  # hides the warnings of TensorFlow's Python part
+    # Where Matplotlib can't open a window, plt.show() would warn of it. The picture is saved.
+    warnings.filterwarnings("ignore", "FigureCanvasAgg is non-interactive")
     try:
         main()
     except (RunError, input_data.DataError) as err:

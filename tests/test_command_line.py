@@ -37,7 +37,7 @@ REFUSED = {  # values of flags, and how the line about them begins, after "error
     "--checkpoint-dir": {"gs://bucket/c": f"'gs://bucket/c' {NOT_LOCAL}", "mod\udce8le": "'mod\\udce8le' is not UTF-8",
                          "run?": f"run?: {PATTERN}", "*/c": f"*/c: {PATTERN}", "[c": f"[c: {PATTERN}",
                          "\\": f"\\: {PATTERN}", 300 * "c": 300 * "c" + ": File name too long",
-                         "file": "file: File exists", "read_only/c": f"read_only/c: {DENIED}",
+                         "file": "file: Not a directory", "read_only/c": f"read_only/c: {DENIED}",
                          "closed": f"closed: {DENIED}", "closed/c": f"closed/c: {DENIED}",
                          "unreadable": "unreadable/checkpoint: missing or damaged"},
     "--log-dir": {"gs://bucket/log": f"'gs://bucket/log' {NOT_LOCAL}", "file": "file: file is not a directory",

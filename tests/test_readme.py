@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from helpers import ROOT, SCRIPTS, codes_and_reconstructions, only_recon, run_layers
+from packaging.requirements import Requirement
 
 import autoencoder_recon
 import encoder_2d
@@ -20,6 +21,22 @@ def section(title):
     text = README.partition(f"\n## {title}")[2].partition("\n## ")[0]
     assert text, f"README.md has no section {title}"
     return text
+
+
+def test_each_python_that_is_named_gets_a_tensorflow():
+    """pip takes the release candidate for Python 3.14 only if a requirement for that Python names one."""
+    lines = [line for line in (ROOT / "requirements.txt").read_text("utf-8").splitlines() if line[0] != "#"]
+    lowest, highest = map(int, re.search(r"Python 3\.(\d+) to 3\.(\d+)", README).groups())
+    assert (lowest, highest) == (10, 14)
+    for minor in range(lowest, highest + 1):
+        environment = {"python_version": f"3.{minor}"}
+        (tensorflow,) = [requirement.specifier for requirement in map(Requirement, lines)
+                         if requirement.name == "tensorflow" and requirement.marker.evaluate(environment)]
+        taken = list(tensorflow.filter(["2.17.1", "2.18.0", "2.21.0", "2.22.0rc0", "2.23.0"]))
+        assert taken == (["2.18.0", "2.21.0"] if minor < 14 else ["2.22.0rc0"])
+    setup = "python3 -m venv .venv && . .venv/bin/activate && pip install -r requirements.txt && "
+    assert re.findall("^python3 .*$", README, re.M) == [
+        f"{setup}python autoencoder_recon.py && python encoder_2d.py", f"{setup}pytest"]
 
 
 def test_the_lines_that_are_explained_are_in_the_scripts():
