@@ -20,9 +20,9 @@ from mnist_data import input_data
 
 script = Path(__file__)  # the picture and the checkpoints are named after it
 
-# Training. Each is the default of a flag (--batch-size 64 changes it for one run): see main().
+# Training. Each is the default of the flag of its name: `--batch-size 64` changes it for one run.
 learning_rate = 0.01  # step size of the optimizer
-training_epochs = 10  # passes through the training images
+training_epochs = 10  # an epoch is about one pass through the training images
 batch_size = 256  # images in a training step
 display_step = 1  # epochs from one printed cost to the next; 3 prints those of epochs 1, 4, 7, ...
 
@@ -31,29 +31,35 @@ n_input = 784  # pixels of an image, 28 x 28
 n_hidden_1 = 128  # units of the first encoder layer
 n_hidden_2 = 64
 n_hidden_3 = 10
-n_hidden_4 = 2  # units of the last encoder layer, for the code; must be 2, since draw() plots it
+n_hidden_4 = 2  # units of the last encoder layer, which makes the code; draw() needs 2
 
 
-def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
+def build_network(learning_rate, seed=0, initializer="normal"):
     """Describe the article's network in a graph. Nothing is computed until sess.run().
 
     Call it in `with tf.Graph().as_default():`. Elsewhere, tf.placeholder raises RuntimeError.
     learning_rate: above 0. seed: 0 to 2**31 - 2. initializer: "normal", the article's, or
-    "xavier", with smaller initial weights. Raises ValueError for another initializer.
+    "xavier", which fits the initial weights to each layer's size. Raises ValueError for another.
 
     Returns X, encoder_op (codes), y_pred (reconstructions), cost, and optimizer, the operation of
     one training step. X and y_pred are float32 (n, 784) in [0, 1]; encoder_op is float32 (n, 2).
     """
+    # The seed gives each random operation below other numbers, by its place among them. If you add
+    # one before the weights, their initial values change.
     tf.set_random_seed(seed)
-    X = tf.placeholder("float", [None, n_input], name="X")  # images, given to sess.run()
+    X = tf.placeholder("float", [None, n_input], name="X")  # images, float32, given to sess.run()
     # initial_weight and initial_bias are functions: they make the initial values from a shape.
     if initializer == "normal":
-        # The article's. They are so large that more than half of the first layer's outputs begin
-        # below 0.01 or above 0.99. The sigmoid is nearly flat there, so these units learn little.
+        # The article's, with a standard deviation of 0.88 (Keras's RandomNormal has 0.05; values
+        # beyond ±2 are drawn again). A unit adds up as many such terms as it has inputs, so where
+        # these are hundreds, many sums are far from 0. There the sigmoid is flat and its gradient
+        # nearly 0: the unit stays near 0 or 1 and hardly learns. In the last layer, units are
+        # pixels: some have the same value in every reconstruction.
         initial_weight, initial_bias = tf.truncated_normal, tf.random_normal
     elif initializer == "xavier":
-        # Xavier Glorot's rule: uniform within ±sqrt(6 / (inputs + units)). For sigmoid units, the
-        # Theano tutorials advise 4 times this limit. `scale` multiplies the variance: 4 squared.
+        # Xavier Glorot's rule: uniform within ±sqrt(6 / (inputs + units)), so that sums stay small.
+        # For sigmoid units, the Theano tutorials advise 4 times this limit. `scale` multiplies the
+        # variance: 4 squared.
         initial_weight = tf.variance_scaling_initializer(
             scale=4**2, mode="fan_avg", distribution="uniform")
         initial_bias = tf.zeros
@@ -85,23 +91,26 @@ def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
             "decoder_b4": tf.Variable(initial_bias([n_input]), name="decoder_b4"),
         }
 
-    # If you change a formula below or an initial value above, use a new --checkpoint-dir: the old
-    # model has the same shapes and would be resumed without an error.
-    activate = tf.nn.sigmoid  # for tf.nn.relu, "Experiments" in README.md has what else must change
-    def encoder(x):  # each layer is xW + b; all but the last have an activation around it
-        layer_1 = activate(tf.add(tf.matmul(x, weights["encoder_h1"]), biases["encoder_b1"]))
-        layer_2 = activate(tf.add(tf.matmul(layer_1, weights["encoder_h2"]), biases["encoder_b2"]))
-        layer_3 = activate(tf.add(tf.matmul(layer_2, weights["encoder_h3"]), biases["encoder_b3"]))
-        # No activation here: a sigmoid would keep the two numbers of a code between 0 and 1.
+    def encoder(x):  # each layer is xW + b; all but the last have a sigmoid around it
+        layer_1 = tf.nn.sigmoid(tf.add(tf.matmul(x, weights["encoder_h1"]),
+                                       biases["encoder_b1"]))
+        layer_2 = tf.nn.sigmoid(tf.add(tf.matmul(layer_1, weights["encoder_h2"]),
+                                       biases["encoder_b2"]))
+        layer_3 = tf.nn.sigmoid(tf.add(tf.matmul(layer_2, weights["encoder_h3"]),
+                                       biases["encoder_b3"]))
+        # No sigmoid here: it would keep the two numbers of a code between 0 and 1.
         layer_4 = tf.add(tf.matmul(layer_3, weights["encoder_h4"]), biases["encoder_b4"])
         return layer_4
 
     def decoder(x):  # from a code to an image; the last sigmoid keeps it in [0, 1]
-        layer_1 = activate(tf.add(tf.matmul(x, weights["decoder_h1"]), biases["decoder_b1"]))
-        layer_2 = activate(tf.add(tf.matmul(layer_1, weights["decoder_h2"]), biases["decoder_b2"]))
-        layer_3 = activate(tf.add(tf.matmul(layer_2, weights["decoder_h3"]), biases["decoder_b3"]))
-        layer_4 = tf.nn.sigmoid(
-            tf.add(tf.matmul(layer_3, weights["decoder_h4"]), biases["decoder_b4"]))
+        layer_1 = tf.nn.sigmoid(tf.add(tf.matmul(x, weights["decoder_h1"]),
+                                       biases["decoder_b1"]))
+        layer_2 = tf.nn.sigmoid(tf.add(tf.matmul(layer_1, weights["decoder_h2"]),
+                                       biases["decoder_b2"]))
+        layer_3 = tf.nn.sigmoid(tf.add(tf.matmul(layer_2, weights["decoder_h3"]),
+                                       biases["decoder_b3"]))
+        layer_4 = tf.nn.sigmoid(tf.add(tf.matmul(layer_3, weights["decoder_h4"]),
+                                       biases["decoder_b4"]))
         return layer_4
 
     with tf.name_scope("encoder"):
@@ -109,7 +118,7 @@ def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
     with tf.name_scope("decoder"):
         decoder_op = decoder(encoder_op)
     y_pred = decoder_op  # the prediction: the reconstructed image
-    y_true = X  # the target: the image itself
+    y_true = X  # the target: whatever is given as X
     with tf.name_scope("cost"):
         cost = tf.reduce_mean(tf.square(y_true - y_pred))  # the article's tf.pow is slower
     with tf.name_scope("training"):
@@ -119,7 +128,7 @@ def build_network(learning_rate=learning_rate, seed=0, initializer="normal"):
 
 def draw(encoder_result, labels):
     """Draw codes, float (n, 2), in the current axes. labels: integers (n,), 0 to 9."""
-    x, y = encoder_result[:, 0], encoder_result[:, 1]
+    x, y = encoder_result.T  # an error, if a code is not two numbers
     size = 400 / np.sqrt(len(labels))  # 4 for MNIST's 10,000 test digits; fewer points: larger
     # vmin and vmax put each digit in the middle of one of tab10's ten colours.
     plt.scatter(x, y, c=labels, cmap="tab10", vmin=-0.5, vmax=9.5, s=size, linewidths=0)
@@ -145,9 +154,8 @@ def main(argv=None):
     In a notebook, call main([]): with None, it would read the flags of the notebook's own process.
     The article has no flags, checkpoints, log, check of the cost, test MSE or saved picture.
 
-    Raises SystemExit for a bad flag, DataError for bad data, and RunError if another file can't be
-    used, if a checkpoint has other variables or settings, or more epochs than asked for, or if the
-    cost is NaN.
+    Raises SystemExit for a bad flag, DataError for bad data, and RunError for another file that
+    can't be used, for a model of other settings, and for a cost that is not finite.
     """
     # The functions number(), add_common_flags() and so on are below main().
     parser = argparse.ArgumentParser(prog=script.name, description=__doc__)
@@ -156,11 +164,13 @@ def main(argv=None):
     check_paths(parser, args)
     mnist = input_data.read_data_sets(
         args.data_dir, one_hot=False, validation_size=args.validation_size, seed=args.seed)
-    # Whole batches in an epoch: 214 by default. The images left over come first in the next epoch.
+    # Whole batches in an epoch: 214 by default. The next epoch begins with the images left over.
     total_batch = int(mnist.train.num_examples / args.batch_size)
     if total_batch == 0:
         parser.error(f"argument --batch-size: only {mnist.train.num_examples} images to train on")
 
+    # The graph holds the operations that build_network() describes. The session computes them, and
+    # holds the values of the variables. After this block, both are gone.
     with tf.Graph().as_default(), tf.Session() as sess:
         X, encoder_op, y_pred, cost, optimizer = build_network(
             args.learning_rate, args.seed, args.init)
@@ -169,12 +179,14 @@ def main(argv=None):
 
         first_epoch = 0
         if args.checkpoint_dir:
-            # What a resumed run must have in common with the run before. It is a variable, so that
-            # it is saved in the same file as the weights.
+            # All that decides the weights, which a resumed run must have in common with the run
+            # before. As a variable, it is saved with the weights. (init did not know it yet.)
             settings = tf.Variable(
                 [f"--init {args.init}", f"--seed {args.seed}", f"--batch-size {args.batch_size}",
+                 f"--learning-rate {args.learning_rate}",
                  f"{mnist.train.num_examples} images (--validation-size {args.validation_size})",
-                 f"images of checksum {mnist.train.checksum}"], trainable=False, name="settings")
+                 f"images of checksum {mnist.train.checksum}",
+                 f"the operations {operation_types(sess.graph)}"], trainable=False, name="settings")
             sess.run(settings.initializer)
             saver = tf.train.Saver(max_to_keep=1, save_relative_paths=True)
             first_epoch = restore_checkpoint(
@@ -188,7 +200,7 @@ def main(argv=None):
 
         for epoch in range(first_epoch, args.training_epochs):
             for i in range(total_batch):
-                batch_xs, batch_ys = mnist.train.next_batch(args.batch_size)
+                batch_xs, batch_ys = mnist.train.next_batch(args.batch_size)  # labels are not used
                 # sess.run() computes all that is in the list, and returns a list of the results.
                 # `optimizer` is one training step, without a result; c is this batch's cost before
                 # the step. The c of an epoch's last batch is printed.
@@ -196,8 +208,8 @@ def main(argv=None):
             if epoch % args.display_step == 0:
                 print("Epoch:", "%04d" % (epoch + 1), "cost=", "{:.9f}".format(c), flush=True)
 
-            # c is from before the last step. If the cost after it is NaN, stop before the last good
-            # checkpoint is replaced.
+            # c is from before the last step. If that step made the cost NaN, as formulas with a
+            # logarithm can, the network must not replace the last checkpoint.
             if not np.isfinite(sess.run(cost, feed_dict={X: batch_xs})):
                 raise RunError(f"the cost is not finite after epoch {epoch + 1}: "
                                "try a smaller --learning-rate")
@@ -208,12 +220,14 @@ def main(argv=None):
             if args.checkpoint_dir:
                 save_checkpoint(saver, sess, args.checkpoint_dir, epoch + 1)
         print("Optimization Finished!", flush=True)
-        test_mse = sess.run(cost, feed_dict={X: mnist.test.images})
-        # To compare: the MSE if every reconstruction were the mean of the validation images.
-        mean_image = mnist.validation.images.mean(axis=0)
-        mean_image_mse = np.mean(np.square(mnist.test.images - mean_image))
-        print("Test MSE: {:.6f} (mean image: {:.6f})".format(test_mse, mean_image_mse), flush=True)
+        test_pred = sess.run(y_pred, feed_dict={X: mnist.test.images})
         encoder_result = sess.run(encoder_op, feed_dict={X: mnist.test.images})
+
+    # This is the mean squared error, even if you change the formula of the cost.
+    test_mse = np.mean(np.square(mnist.test.images - test_pred))
+    # To compare: the MSE if every reconstruction were the mean of the training images.
+    mean_image_mse = np.mean(np.square(mnist.test.images - mnist.train.mean_image))
+    print("Test MSE: {:.6f} (mean image: {:.6f})".format(test_mse, mean_image_mse), flush=True)
 
     with plt.style.context("default"):  # not in the user's own style, such as a dark one
         figure = plt.figure(figsize=(8, 6.5), layout="constrained")
@@ -228,21 +242,21 @@ def main(argv=None):
     plt.close(figure)
 
 
-# From here on, the text is the same in autoencoder_recon.py and encoder_2d.py: each script stands
-# alone. A test compares them.
+# From here on, the text is the same in autoencoder_recon.py and encoder_2d.py, so that neither
+# needs the other. A test compares them.
 class RunError(Exception):
     """A run can't begin or can't go on. The message is one line."""
 
 
 @contextlib.contextmanager
 def one_line_errors(file):
-    """Turn an error with a file or directory into a RunError of one line, with the reason."""
+    """Turn an error in using a file or directory into a RunError that names it and the reason."""
     try:
         yield
     except OSError as err:
         raise RunError(f"{file}: {err.strerror or err}") from err
     except tf.errors.OpError as err:
-        # A failed operation has a message of many lines. The reason follows the line "Node: ...".
+        # The message of an operation has many lines. The reason follows the line "Node: ...".
         reason = re.search(r"^Node: .*\n(.*)", err.message, re.MULTILINE)
         raise RunError(f"{file}: {reason[1] if reason else err.message}") from err
 
@@ -254,7 +268,7 @@ def number(kind, low, high=10**9):
         if not low <= value <= high:  # refuses nan, too: every comparison with nan is false
             raise argparse.ArgumentTypeError(f"{text} is not from {low} to {high}")
         return value
-    parse.__name__ = kind.__name__  # argparse prints it: "invalid int value: 'ten'"
+    parse.__name__ = kind.__name__  # for argparse's own error: "invalid int value: 'ten'"
     return parse
 
 
@@ -277,18 +291,16 @@ def add_common_flags(parser):
              "makes of your own images (default: %(default)s)")
     add("--validation-size", type=number(int, 1), default=5000,
         help="how many training images, the first ones, are kept for validation: not for training, "
-             "but for their cost in the log and their mean image (default: %(default)s)")
+             "but for their cost in the log (default: %(default)s)")
     add("--learning-rate", type=number(float, 1e-30, 1e38), default=learning_rate,
-        help="step size of the optimizer; not saved with a model, so give it again to resume. If "
-             "it is too large (for MNIST, 0.1), the test MSE is above that of the mean image; the "
-             "cost becomes NaN only from about 1e37 on (default: %(default)s)")
+        help="step size of the optimizer; if it is too large (for MNIST, 0.1), the test MSE is "
+             "above that of the mean image (default: %(default)s)")
     add("--training-epochs", type=number(int, 0), default=training_epochs,
         help="epochs in all, including those of a resumed model (default: %(default)s)")
     add("--batch-size", type=number(int, 1), default=batch_size,
         help="images in a training step (default: %(default)s)")
     add("--display-step", type=number(int, 1), default=display_step,
-        help="epochs from one printed cost to the next; 3 prints those of epochs 1, 4, 7, ... "
-             "(default: %(default)s)")
+        help="epochs from one printed cost to the next (default: %(default)s)")
     add("--init", choices=["normal", "xavier"], default="normal",
         help="initial weights: the article's, so large that many units learn little, or Xavier "
              "Glorot's rule times 4, for a smaller test MSE (default: %(default)s)")
@@ -298,8 +310,8 @@ def add_common_flags(parser):
         help="the picture; its ending decides the format (default: %(default)s)")
     add("--checkpoint-dir", metavar="DIR", type=path,
         help="keep the model of the last epoch there, and resume from it; --init, --seed, "
-             "--batch-size, --validation-size and the training images must then be the same, and "
-             "--training-epochs not fewer than the model has; other flags may change")
+             "--batch-size, --learning-rate, --validation-size, the training images and the "
+             "operations of the network must then be the same")
     add("--log-dir", metavar="DIR", type=path,
         help="write a log there, which `tensorboard --logdir DIR` shows; all runs in one directory "
              "are drawn as one curve, so a new run needs a new directory")
@@ -323,6 +335,16 @@ def check_paths(parser, args):
     if args.checkpoint_dir and wildcards & set(str(args.checkpoint_dir)):
         parser.error(f"argument --checkpoint-dir: {args.checkpoint_dir}: "
                      f"TensorFlow takes {' '.join(sorted(wildcards))} for a pattern")
+
+
+def operation_types(graph):
+    """Return the types of the operations in encoder, decoder and cost: "MatMul AddV2 Sigmoid ...".
+
+    They show a change of the formulas. What only reads a variable or a constant is left out.
+    """
+    return " ".join(operation.type for operation in graph.get_operations()
+                    if operation.name.split("/")[0] in ("encoder", "decoder", "cost")
+                    and operation.type not in ("ReadVariableOp", "Const"))
 
 
 def restore_checkpoint(saver, sess, settings, directory, training_epochs):
@@ -381,8 +403,8 @@ def save_checkpoint(saver, sess, directory, epoch):
 def open_log(directory, graph):
     """Return a FileWriter in `directory`, given the graph to write. Raises RunError."""
     with one_line_errors(directory):
-        # With session=, FileWriter raises its errors where it is called, not in a thread. It adds
-        # operations to the graph of that session, so we give it a session with an empty graph.
+        # Without session=, FileWriter writes in a thread, and raises its errors there. It adds
+        # operations to the graph of this session, so we give it a session with an empty graph.
         return tf.summary.FileWriter(directory, graph, session=tf.Session(graph=tf.Graph()))
 
 

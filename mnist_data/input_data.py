@@ -43,6 +43,11 @@ class DataSet:
         return images
 
     @property
+    def mean_image(self):
+        """The mean of the images: float32 (784,), pixels in [0, 1]."""
+        return scale(self._pixels.mean(axis=0))  # of the bytes: the images take four times as much
+
+    @property
     def checksum(self):
         """The CRC-32 of the pixels. Other images, or another order, nearly always change it."""
         return zlib.crc32(self._pixels)
@@ -77,7 +82,7 @@ def permutation(n, seed, k):
 
 
 def scale(pixels):
-    """Return bytes as float32 from 0 to 1."""
+    """Return pixels from 0 to 255 as float32 from 0 to 1."""
     # TensorFlow's module multiplies by 1/255. Division by 255 would give slightly different floats.
     return np.multiply(pixels, np.float32(1 / 255), dtype=np.float32)
 

@@ -29,7 +29,7 @@ def main(data_dir=Path(autoencoder_recon.__file__).parent / "mnist_data", rounds
     mnist = input_data.read_data_sets(data_dir)
     for script in (autoencoder_recon, encoder_2d):
         with tf.Graph().as_default(), tf.Session() as sess:
-            own = X, encoder_op, y_pred, cost, optimizer = script.build_network()
+            own = X, encoder_op, y_pred, cost, optimizer = script.build_network(0.01)
             pow_cost = tf.reduce_mean(tf.pow(X - y_pred, 2))
             articles = X, encoder_op, y_pred, pow_cost, tf.train.AdamOptimizer(0.01).minimize(pow_cost)
             sess.run(tf.global_variables_initializer())

@@ -1,6 +1,7 @@
 """What the tests share: the scripts, readers of what a run writes, and the networks in NumPy."""
 import re
 from pathlib import Path
+from types import ModuleType
 
 import autoencoder_recon  # before TensorFlow: hides most of its messages
 import encoder_2d
@@ -14,6 +15,16 @@ SCRIPTS = [autoencoder_recon, encoder_2d]
 # What is the same text in both scripts is tested with one of them.
 only_recon = pytest.mark.parametrize("script", [autoencoder_recon], indirect=True)
 only_encoder = pytest.mark.parametrize("script", [encoder_2d], indirect=True)
+
+
+def changed(script, old, new):
+    """Return the script as a module with a new text in place of an old one: what a reader's change makes of it."""
+    text = Path(script.__file__).read_text("utf-8")
+    assert old in text, old
+    module = ModuleType(script.__name__)
+    module.__file__ = script.__file__
+    exec(compile(text.replace(old, new), script.__file__, "exec"), vars(module))
+    return module
 
 
 def own_lines(err):

@@ -111,7 +111,7 @@ def test_nothing_is_left_behind_in_the_process(script, run):
     run(*flags, "--training-epochs", 1)
     assert process_state() == before
     with pytest.raises(script.RunError):
-        run(*flags, "--training-epochs", 3, "--learning-rate", "1e38")
+        run("--log-dir", "log", "--learning-rate", "1e38")
     assert process_state() == before
 
 
@@ -157,7 +157,8 @@ def test_both_scripts_have_the_same_text():
     for beginning, end in [
             ("        initial_weight = tf.variance", "    # A name scope"),
             ('    with tf.name_scope("encoder")', "\ndef draw"),
-            ("    add_common_flags(parser)\n", '        print("Test MSE'),
+            ("    add_common_flags(parser)\n", "        test_pred = sess.run"),
+            ("    # This is the mean squared error", "    with plt.style"),
             ("        picture = io.BytesIO", "\n        raise  # ")]:
         recon, encoder = (text[text.index(beginning):text.index(end)] for text in texts)
         assert recon == encoder

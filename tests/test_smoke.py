@@ -10,7 +10,7 @@ from helpers import SCRIPTS, own_lines
 
 def test_a_few_batches_lower_the_cost(script, mnist):
     with tf.Graph().as_default(), tf.Session() as sess:
-        X, encoder_op, y_pred, cost, optimizer = script.build_network()
+        X, encoder_op, y_pred, cost, optimizer = script.build_network(script.learning_rate)
         sess.run(tf.global_variables_initializer())
         before = sess.run(cost, feed_dict={X: mnist.test.images})
         for _ in range(20):
