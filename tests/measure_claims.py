@@ -86,8 +86,9 @@ def train(run, all_epochs, data_dir):
     """Train as the scripts do, for the largest number in all_epochs. Return what is measured, as a dict for JSON.
 
     "cost" and "validation_cost" are lists with a number for each epoch: the cost of its last batch, and the cost of the
-    validation set after it. For each number in all_epochs, written as text, there is a dict with the "test_mse" and
-    with what is "drawn": all test codes of encoder_2d's network, the first ten reconstructions of any other.
+    validation set after it. For each number in all_epochs, written as text, there is a dict with the "test_mse", with
+    the "stuck_pixels", and with what is "drawn": all test codes of encoder_2d's network, the first ten reconstructions
+    of any other.
     """
     mnist = input_data.read_data_sets(data_dir, seed=run.seed)
     batch_size = autoencoder_recon.batch_size
@@ -106,8 +107,20 @@ def train(run, all_epochs, data_dir):
             if epoch in all_epochs:
                 codes, images, mse = sess.run([encoder_op, y_pred, cost], feed_dict={X: mnist.test.images})
                 drawn = codes if run.n_hidden == ENCODER else images[:10]
-                measured[str(epoch)] = {"test_mse": float(mse), "drawn": drawn.astype(float).round(6).tolist()}
+                measured[str(epoch)] = {"test_mse": float(mse), "stuck_pixels": stuck_pixels(images, mnist.test.images),
+                                        "drawn": drawn.astype(float).round(6).tolist()}
     return measured
+
+
+def stuck_pixels(reconstructions, images):
+    """Return how many pixels are the same whatever the image is, and their part of the MSE.
+
+    These are the pixels that are always above 0.99, and those that are always below 0.01 though some image needs them.
+    """
+    on = reconstructions.min(axis=0) > 0.99
+    off = (reconstructions.max(axis=0) < 0.01) & (images.max(axis=0) > 0.01)
+    errors = np.square(images - reconstructions).mean(axis=0)
+    return int(on.sum()), int(off.sum()), float(errors[on | off].sum() / errors.sum())
 
 
 def neighbour_accuracy(codes, labels, k=10):
@@ -199,6 +212,10 @@ def main(seeds=(0, 1, 2, 3, 4), first=10, last=50, data_dir=Path(autoencoder_rec
         print(f"| {layers} | {mean:.3f} ± {deviation:.3f} |")
     by_seed = ", ".join(f"{test_mse(Run(RECON, 'normal', seed), first):.3f}" for seed in seeds)
     print(f"\nMSE of autoencoder_recon.py after {first} epochs, by seed: {by_seed}")
+    for n_hidden, script in SCRIPTS.items():
+        on, off, part = results[Run(n_hidden, "normal", seeds[0])][str(first)]["stuck_pixels"]
+        print(f"{script.__name__}.py, {first} epochs, seed {seeds[0]}: {on} pixels stay at 1 and {off} at 0, "
+              f"{part:.0%} of the MSE")
     for epochs in (first, last):
         mean, deviation = over_seeds(test_mse, RECON, "today", epochs)
         print(f"784→256→128 with ReLU, Glorot's weights and Adam at 0.001: MSE {mean:.4f} ± {deviation:.4f} "
