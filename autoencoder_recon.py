@@ -10,8 +10,8 @@ import sys
 import warnings
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # hides most of TensorFlow's C++ log
-import tensorflow.compat.v1 as tf  # TensorFlow 1, which TensorFlow 2 still contains
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow: hides much of its C++ log
+import tensorflow.compat.v1 as tf  # TensorFlow 1's functions, in TensorFlow 2
 import numpy as np
 import matplotlib.pyplot as plt
 from matplotlib.backend_bases import FigureCanvasBase
@@ -19,7 +19,7 @@ from mnist_data import input_data
 
 script = Path(__file__)  # the picture and the checkpoints are named after it
 
-# Training. Each is the default of the flag of its name: `--batch-size 64` changes it for one run.
+# Training. Each is the default of the flag of the same name: --batch-size 64 changes it for a run.
 learning_rate = 0.01  # step size of the optimizer
 training_epochs = 10  # an epoch is about one pass through the training images
 batch_size = 256  # images in a training step
@@ -37,27 +37,27 @@ def build_network(learning_rate, seed=0, initializer="normal"):
 
     Call it in `with tf.Graph().as_default():`. Elsewhere, tf.placeholder raises RuntimeError.
     learning_rate: above 0. seed: 0 to 2**31 - 2. initializer: "normal", the article's, or
-    "xavier", which fits the initial weights to each layer's size. Raises ValueError for another.
+    "xavier", which fits the initial weights to each layer's size. Raises ValueError for any other.
 
     Returns X, encoder_op (codes), y_pred (reconstructions), cost, and optimizer, the operation of
     one training step. X and y_pred are float32 (n, 784) in [0, 1]; encoder_op is (n, n_hidden_2).
     """
-    # The seed gives each random operation below other numbers, by its place among them. If you add
-    # one before the weights, their initial values change.
+    # From the seed, each random operation gets numbers of its own, by its place among them. If you
+    # add one before the weights, they begin with other values.
     tf.set_random_seed(seed)
     X = tf.placeholder("float", [None, n_input], name="X")  # images, float32, given to sess.run()
     # initial_weight and initial_bias are functions: they make the initial values from a shape.
     if initializer == "normal":
         # The article's, with a standard deviation of 1 (Keras's RandomNormal has 0.05). A unit adds
-        # up hundreds of such terms, so in every layer most sums are far from 0. There the sigmoid
-        # is flat and its gradient nearly 0: the unit stays near 0 or 1 and hardly learns. In the
-        # last layer, units are pixels: some stay at 1 for every image, which are the bright dots in
-        # the reconstructions, and more stay at 0, which are the gaps in their strokes.
+        # up hundreds of inputs, each times such a weight, so in every layer most sums are far from
+        # 0. There the sigmoid is flat and its gradient nearly 0: the unit stays near 0 or 1 and
+        # hardly learns. In the last layer, units are pixels: some stay at 1 for every image (the
+        # bright dots in the reconstructions), and more stay at 0 (the gaps in the digits).
         initial_weight, initial_bias = tf.random_normal, tf.random_normal
     elif initializer == "xavier":
         # Xavier Glorot's rule: uniform within ±sqrt(6 / (inputs + units)), so that sums stay small.
         # For sigmoid units, the Theano tutorials advise 4 times this limit. `scale` multiplies the
-        # variance: 4 squared.
+        # variance: 4 squared (for tf.nn.relu, write 1).
         initial_weight = tf.variance_scaling_initializer(
             scale=4**2, mode="fan_avg", distribution="uniform")
         initial_bias = tf.zeros
@@ -65,7 +65,7 @@ def build_network(learning_rate, seed=0, initializer="normal"):
         raise ValueError(f"initializer is {initializer!r}, not 'normal' or 'xavier'")
 
     # A name scope is a box in TensorBoard's picture of the graph. Its name is also a part of its
-    # variables' names (weights/encoder_h1). If you change a name, models saved before do not fit.
+    # variables' names (weights/encoder_h1). If you change one, models saved before do not fit.
     with tf.name_scope("weights"):
         weights = {  # a row for each input of a layer, a column for each of its units
             "encoder_h1": tf.Variable(initial_weight([n_input, n_hidden_1]), name="encoder_h1"),
@@ -102,7 +102,7 @@ def build_network(learning_rate, seed=0, initializer="normal"):
     y_pred = decoder_op  # the prediction: the reconstructed image
     y_true = X  # the target: whatever is given as X
     with tf.name_scope("cost"):
-        cost = tf.reduce_mean(tf.square(y_true - y_pred))  # the article's tf.pow is slower
+        cost = tf.reduce_mean(tf.square(y_true - y_pred))  # as the article's tf.pow, but faster
     with tf.name_scope("training"):
         optimizer = tf.train.AdamOptimizer(learning_rate).minimize(cost)
     return X, encoder_op, y_pred, cost, optimizer
@@ -157,8 +157,8 @@ def main(argv=None):
 
         first_epoch = 0
         if args.checkpoint_dir:
-            # All that decides the weights, which a resumed run must have in common with the run
-            # before. As a variable, it is saved with the weights. (init did not know it yet.)
+            # What a resumed run must have in common with the run before. As a variable, it is saved
+            # with the weights; init does not know it yet. A number in the code is not among it.
             settings = tf.Variable(
                 [f"--init {args.init}", f"--seed {args.seed}", f"--batch-size {args.batch_size}",
                  f"--learning-rate {args.learning_rate}",
@@ -169,9 +169,9 @@ def main(argv=None):
             saver = tf.train.Saver(max_to_keep=1, save_relative_paths=True)
             first_epoch = restore_checkpoint(
                 saver, sess, settings, args.checkpoint_dir, args.training_epochs)
-            mnist.train.skip(first_epoch * total_batch * args.batch_size)  # images already used
+            mnist.train.skip(first_epoch * total_batch * args.batch_size)  # already used
             if first_epoch == 0:
-                # This shows before the training whether saving works. It is never resumed.
+                # This shows before the training whether saving works. Epoch 0 is never resumed.
                 save_checkpoint(saver, sess, args.checkpoint_dir, 0)
         if args.log_dir:
             writer = open_log(args.log_dir, sess.graph)
@@ -186,11 +186,11 @@ def main(argv=None):
             if epoch % args.display_step == 0:
                 print("Epoch:", "%04d" % (epoch + 1), "cost=", "{:.9f}".format(c), flush=True)
 
-            # c is from before the last step. If that step made the cost NaN, as formulas with a
-            # logarithm can, the network must not replace the last checkpoint.
+            # c is from before the last step. If that step made the weights NaN, as it may with a
+            # logarithm in the cost, they must not replace the last checkpoint.
             if not np.isfinite(sess.run(cost, feed_dict={X: batch_xs})):
                 raise RunError(f"the cost is not finite after epoch {epoch + 1}: "
-                               "try a smaller --learning-rate")
+                               "try a smaller --learning-rate or --init xavier")
             if args.log_dir:
                 validation_cost = sess.run(cost, feed_dict={X: mnist.validation.images})
                 log_costs(writer, epoch + 1, cost=c, validation_cost=validation_cost)
@@ -198,18 +198,17 @@ def main(argv=None):
             if args.checkpoint_dir:
                 save_checkpoint(saver, sess, args.checkpoint_dir, epoch + 1)
         print("Optimization Finished!", flush=True)
-        test_pred = sess.run(y_pred, feed_dict={X: mnist.test.images})
-        images = mnist.test.images[:args.examples_to_show]
-        encode_decode = sess.run(y_pred, feed_dict={X: images})
+        encode_decode = sess.run(y_pred, feed_dict={X: mnist.test.images})
 
-    # This is the mean squared error, even if you change the formula of the cost.
-    test_mse = np.mean(np.square(mnist.test.images - test_pred))
+    # The MSE of the reconstructions, even if you change the formula of the cost.
+    test_mse = np.mean(np.square(mnist.test.images - encode_decode))
     # To compare: the MSE if every reconstruction were the mean of the training images.
     mean_image_mse = np.mean(np.square(mnist.test.images - mnist.train.mean_image))
     print("Test MSE: {:.6f} (mean image: {:.6f})".format(test_mse, mean_image_mse), flush=True)
 
     with plt.style.context("default"):  # the user's settings could turn digits upside down
-        figure = draw(images, encode_decode)
+        figure = draw(mnist.test.images[:args.examples_to_show],
+                      encode_decode[:args.examples_to_show])
         picture = io.BytesIO()  # in memory: on a full disk, savefig() would save half a JPEG
         plt.savefig(picture, format=args.output.suffix[1:])
     with one_line_errors(args.output):
@@ -219,8 +218,7 @@ def main(argv=None):
     plt.close(figure)
 
 
-# From here on, the text is the same in autoencoder_recon.py and encoder_2d.py, so that neither
-# needs the other. A test compares them.
+# From here on, the text is the same in autoencoder_recon.py and encoder_2d.py. A test compares it.
 class RunError(Exception):
     """A run can't begin or can't go on. The message is one line."""
 
@@ -280,7 +278,7 @@ def add_common_flags(parser):
         help="epochs from one printed cost to the next (default: %(default)s)")
     add("--init", choices=["normal", "xavier"], default="normal",
         help="initial weights: the article's, so large that many units learn little, or Xavier "
-             "Glorot's rule times 4, for a smaller test MSE (default: %(default)s)")
+             "Glorot's rule for sigmoid units, for a smaller test MSE (default: %(default)s)")
     add("--seed", type=number(int, 0, 2**31 - 2), default=0,
         help="decides the initial weights and the order of the images (default: %(default)s)")
     add("--output", metavar="FILE", type=path, default=Path(f"{script.stem}.png"),
@@ -290,8 +288,8 @@ def add_common_flags(parser):
              "--batch-size, --learning-rate, --validation-size, the training images and the "
              "operations of the network must then be the same")
     add("--log-dir", metavar="DIR", type=path,
-        help="write a log there, which `tensorboard --logdir DIR` shows; all runs in one directory "
-             "are drawn as one curve, so a new run needs a new directory")
+        help="write a log there, which `tensorboard --logdir DIR` shows; a new run needs another, "
+             "since all runs in a directory are drawn as one curve")
 
 
 def check_paths(parser, args):
@@ -315,20 +313,20 @@ def check_paths(parser, args):
 
 
 def operation_types(graph):
-    """Return the types of the operations in encoder, decoder and cost: "MatMul AddV2 Sigmoid ...".
+    """Return the types of the network's operations from X to cost: "MatMul AddV2 Sigmoid ...".
 
-    They show a change of the formulas. What only reads a variable or a constant is left out.
+    They show that a formula was changed. What only holds or reads a value is left out.
     """
     return " ".join(operation.type for operation in graph.get_operations()
-                    if operation.name.split("/")[0] in ("encoder", "decoder", "cost")
-                    and operation.type not in ("ReadVariableOp", "Const"))
+                    if operation.name.split("/")[0] not in ("weights", "biases", "training")
+                    and operation.type not in ("Placeholder", "ReadVariableOp", "Const", "NoOp"))
 
 
 def restore_checkpoint(saver, sess, settings, directory, training_epochs):
     """Restore the last checkpoint in `directory`. Return its epoch, or 0 if nothing is restored.
 
     settings: the variable with this run's settings. Raises RunError if the checkpoint is damaged,
-    if it is not of this script and network, if its settings are others, or if it has more than
+    if it is not of this script and network, if its settings differ, or if it has more than
     `training_epochs` epochs.
     """
     state_file = directory / "checkpoint"  # in it, Saver writes the name of the last checkpoint
@@ -350,14 +348,14 @@ def restore_checkpoint(saver, sess, settings, directory, training_epochs):
     epoch = int(suffix)
     if epoch == 0:  # initial weights, saved only to try saving, perhaps with other settings
         return 0
-    own_settings = sess.run(settings)
+    own_settings = sess.run(settings)  # restore() overwrites them
     with one_line_errors(last):
         # Saver does not compare shapes: it would put an array of any shape into a variable.
         shapes = {v.op.name: v.shape.as_list() for v in tf.global_variables()}
         if dict(tf.train.list_variables(last)) != shapes:
             raise RunError(f"{last}: has variables of other names or shapes than this network. "
                            "To train this one, use another directory")
-        saver.restore(sess, last)  # the settings, too
+        saver.restore(sess, last)
     for saved, own in zip(sess.run(settings), own_settings):
         if saved != own:
             raise RunError(f"{last}: trained with {saved.decode()}, not with {own.decode()}")
@@ -380,8 +378,8 @@ def save_checkpoint(saver, sess, directory, epoch):
 def open_log(directory, graph):
     """Return a FileWriter in `directory`, given the graph to write. Raises RunError."""
     with one_line_errors(directory):
-        # Without session=, FileWriter writes in a thread, and raises its errors there. It adds
-        # operations to the graph of this session, so we give it a session with an empty graph.
+        # With session=, errors are raised here, and not in a thread. FileWriter adds operations to
+        # the graph of that session, so we give it a session with an empty graph.
         return tf.summary.FileWriter(directory, graph, session=tf.Session(graph=tf.Graph()))
 
 
@@ -395,8 +393,7 @@ def log_costs(writer, epoch, **costs):
 
 if __name__ == "__main__":
     tf.logging.set_verbosity(tf.logging.FATAL)  # hides the warnings of TensorFlow's Python part
-    # Where Matplotlib can't open a window, plt.show() would warn of it. The picture is saved.
-    warnings.filterwarnings("ignore", "FigureCanvasAgg is non-interactive")
+    warnings.filterwarnings("ignore", "FigureCanvasAgg is non-interactive")  # where no window opens
     try:
         main()
     except (RunError, input_data.DataError) as err:

@@ -45,7 +45,7 @@ class DataSet:
     @property
     def mean_image(self):
         """The mean of the images: float32 (784,), pixels in [0, 1]."""
-        return scale(self._pixels.mean(axis=0))  # of the bytes: the images take four times as much
+        return scale(self._pixels.mean(axis=0))  # the bytes, which take less memory than images
 
     @property
     def checksum(self):
@@ -61,7 +61,7 @@ class DataSet:
         parts, missing = [], batch_size
         while missing > 0:
             k, start = divmod(self._position, self.num_examples)
-            # The permutation may end before it has given all that are missing.
+            # Fewer may be left in this permutation than are missing.
             parts.append(permutation(self.num_examples, self._seed, k)[start:start + missing])
             missing -= len(parts[-1])
             self._position += len(parts[-1])

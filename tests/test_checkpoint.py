@@ -47,6 +47,8 @@ def test_a_model_of_other_images_is_refused(trained, refused, small_data):
     ("encoder(X)", "encoder(X + tf.random_normal(tf.shape(X)))",
      ["Shape RandomStandardNormal Mul AddV2 AddV2", *["MatMul AddV2 Sigmoid"] * 4, "Sub Square Mean"]),
     ("tf.square", "tf.abs", [*["MatMul AddV2 Sigmoid"] * 4, "Sub Abs Mean"]),
+    ('    with tf.name_scope("encoder"):', "    noise = tf.random_normal(tf.shape(X))\n    if True:",  # in no scope
+     ["Shape RandomStandardNormal Mul AddV2", *["MatMul AddV2 Sigmoid"] * 4, "Sub Square Mean"]),
 ])
 def test_a_model_of_other_formulas_is_refused(old, new, operations, trained, refused, monkeypatch):
     monkeypatch.setattr(autoencoder_recon, "build_network", changed(autoencoder_recon, old, new).build_network)
