@@ -1,7 +1,6 @@
 """The fixtures: scripts, data and models, and what runs main() in an empty directory."""
 import contextlib
 import gzip
-import inspect
 import io
 import os
 import shutil
@@ -23,6 +22,10 @@ import autoencoder_recon
 from mnist_data import input_data
 
 plt.rcdefaults()  # whatever this user's settings are
+
+
+def pytest_configure(config):
+    config.addinivalue_line("filterwarnings", "error::RuntimeWarning")  # such as of a mean of nothing, which is nan
 
 
 @pytest.fixture(params=SCRIPTS, ids=lambda script: script.__name__)
@@ -108,26 +111,35 @@ class Lines(io.StringIO):
 
 @pytest.fixture(scope="session")
 def mnist_runs(tmp_path_factory):
-    """For each script, an epoch on the whole of MNIST, and the same run resumed for a second one.
+    """For each script, an epoch on the last 10,000 training images of MNIST, and the same run resumed for a second one.
 
     first, resumed: the lines that they print. err: what both print on stderr. directory: where they ran.
-    flags: those of both, without names of files. checkpoint: the last one's tensors, by name.
-    main: the variables of main() when the resumed run shows its picture.
+    flags: those of both, without names of files. checkpoint: the last one's tensors, by name. The rest is of the
+    resumed run: train, its DataSet; graph; and what there is when it shows its picture: block, pictures, figure.
     """
     return {script: run_twice(script, tmp_path_factory.mktemp("mnist")) for script in SCRIPTS}
 
 
 def run_twice(script, directory):
     result = SimpleNamespace(directory=directory)
-    result.flags = ["--seed", "5", "--batch-size", "480", "--learning-rate", "0.02", "--display-step", "2"]
+    result.flags = ["--seed", "5", "--batch-size", "480", "--learning-rate", "0.02", "--display-step", "2",
+                    "--validation-size", "50000"]
     if script is autoencoder_recon:
         result.flags += ["--init", "xavier", "--examples-to-show", "7"]
     files = ["--checkpoint-dir", "new/c", "--output", "a.png", "--log-dir"]
+    read_data_sets, open_log = input_data.read_data_sets, script.open_log
 
-    def show(block):
-        assert block  # Where the user has made Matplotlib interactive, the window would close at once.
-        assert Path("a.png").exists()  # Its window could not be saved any more, once it is closed.
-        result.main = SimpleNamespace(**inspect.currentframe().f_back.f_locals)
+    def read(*args, **kwargs):
+        sets = read_data_sets(*args, **kwargs)
+        result.train = sets.train
+        return sets
+
+    def log(directory, graph):
+        result.graph = graph
+        return open_log(directory, graph)
+
+    def show(block=None):
+        result.block, result.pictures, result.figure = block, os.listdir("."), plt.gcf()
 
     def run(epochs):
         with contextlib.redirect_stdout(Lines()) as stdout:
@@ -136,6 +148,8 @@ def run_twice(script, directory):
         return stdout.getvalue().splitlines()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stderr(io.StringIO()) as stderr:
         patch.chdir(directory)
+        patch.setattr(input_data, "read_data_sets", read)
+        patch.setattr(script, "open_log", log)
         patch.setattr(plt, "show", show)
         result.first, result.resumed, result.checkpoint = run(1), run(2), tensors("new/c")
     result.err = stderr.getvalue()

@@ -1,5 +1,8 @@
 """What the tests share: the scripts, readers of what a run writes, and the networks in NumPy."""
+import contextlib
 import re
+import subprocess
+import threading
 from pathlib import Path
 from types import ModuleType
 
@@ -25,6 +28,20 @@ def changed(script, old, new):
     module.__file__ = script.__file__
     exec(compile(text.replace(old, new), script.__file__, "exec"), vars(module))
     return module
+
+
+@contextlib.contextmanager
+def started(command, **kwargs):
+    """Start a process, and kill it after five minutes, so that no test waits for ever."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
+    with subprocess.Popen(command, **pipes, **kwargs) as process:
+        timer = threading.Timer(300, process.kill)
+        timer.start()
+        try:
+            yield process
+        finally:
+            timer.cancel()
+            process.kill()
 
 
 def own_lines(err):

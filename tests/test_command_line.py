@@ -14,7 +14,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 import pytest
 import tensorflow.compat.v1 as tf
-from helpers import SCRIPTS, only_encoder, only_recon, read_log
+from helpers import ROOT, SCRIPTS, only_encoder, only_recon, read_log
 
 import autoencoder_recon
 from mnist_data import input_data
@@ -52,7 +52,7 @@ REFUSED = {  # values of flags, and how the line about them begins, after "error
 def test_what_is_refused_before_the_training(flag, refused, small_data, monkeypatch):
     """The file that --output names, or that its link leads to, is opened, and removed again if it was not there."""
     user = os.geteuid()
-    with tempfile.TemporaryDirectory(dir="/tmp") as directory:  # tmp_path is in a directory of this user's alone.
+    with tempfile.TemporaryDirectory() as directory:  # tmp_path is in a directory of this user's alone.
         monkeypatch.chdir(directory)
         os.chmod(directory, 0o777)
         shutil.copytree(small_data, "data", copy_function=shutil.copyfile)
@@ -79,12 +79,24 @@ def test_the_picture_does_not_depend_on_matplotlib_settings(script, run, tmp_pat
     """With these settings of the user, the digits would be upside down, in grey, on a black page."""
     run("--training-epochs", 0)
     expected = (tmp_path / f"{script.__name__}.png").read_bytes()
-    (tmp_path / "matplotlibrc").write_text("image.origin: lower\nimage.cmap: gray\nfigure.facecolor: black\n", "utf-8")
-    with plt.style.context(tmp_path / "matplotlibrc"):  # as if the user's settings were these
+    settings = {"image.origin": "lower", "image.cmap": "gray", "figure.facecolor": "black", "savefig.dpi": 30}
+    with plt.style.context(settings | {"savefig.facecolor": "red"}):  # as if the user's settings were these
         before = matplotlib.rcParams.copy()
         run("--training-epochs", 0, "--output", "a.png")
         assert matplotlib.rcParams == before
     assert (tmp_path / "a.png").read_bytes() == expected
+
+
+def test_defaults_of_flags_are_the_articles(script, monkeypatch):
+    flags = {}
+    monkeypatch.setattr(script, "check_paths", lambda parser, args: sys.exit(flags.update(vars(args))))
+    with pytest.raises(SystemExit):
+        script.main([])
+    expected = {"examples_to_show": 10} if script is autoencoder_recon else {}
+    assert flags == expected | {
+        "data_dir": ROOT / "mnist_data", "validation_size": 5000, "learning_rate": 0.01, "training_epochs": 10,
+        "batch_size": 256, "display_step": 1, "init": "normal", "seed": 0, "output": Path(f"{script.__name__}.png"),
+        "checkpoint_dir": None, "log_dir": None}
 
 
 @only_encoder
@@ -100,12 +112,13 @@ def test_nothing_is_written_outside_the_directories_given(run, small_data, monke
 
 def process_state():
     """Return what an importing program would find changed, if a run left something behind."""
-    logs = [path for path in map(Path.resolve, Path("/proc/self/fd").glob("*")) if "tfevents" in path.name]
-    return {"threads": threading.enumerate(), "Ctrl-C": signal.getsignal(signal.SIGINT), "open logs": logs,
-            "figures": plt.get_fignums(), "level": tf.get_logger().level}
+    return {"threads": threading.enumerate(), "Ctrl-C": signal.getsignal(signal.SIGINT),
+            "open files": len(os.listdir("/dev/fd")), "figures": plt.get_fignums(), "level": tf.get_logger().level}
 
 
 def test_nothing_is_left_behind_in_the_process(script, run):
+    """A figure of the process itself is not closed."""
+    plt.figure()
     before, flags = process_state(), ["--batch-size", 600, "--checkpoint-dir", "c", "--log-dir", "log"]
     assert before["level"] <= tf.logging.WARN
     run(*flags, "--training-epochs", 1)

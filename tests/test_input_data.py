@@ -1,10 +1,10 @@
 """What the reader makes of good files, and what it says of bad ones."""
 import gzip
+import inspect
 import shutil
 
 import numpy as np
 import pytest
-from helpers import ROOT
 
 from mnist_data import input_data
 
@@ -17,15 +17,24 @@ def idx_bytes(array):
 
 
 def test_the_sets_of_mnist(mnist):
-    assert [s.num_examples for s in mnist] == [55_000, 5_000, 10_000]
-    for data_set in mnist:
-        assert data_set.images.shape == (data_set.num_examples, 784) and data_set.images.dtype == np.float32
-        assert data_set.labels.shape == (data_set.num_examples,) and set(data_set.labels) == set(range(10))
-    # These are the first labels of MNIST. The validation examples come first.
-    assert mnist.validation.labels[:5].tolist() == [5, 0, 4, 1, 9]
+    """The validation examples come first. A model is resumed only if the checksum is the one that was saved."""
+    assert [data_set.num_examples for data_set in mnist] == [55_000, 5_000, 10_000]
+    assert mnist.validation.labels[:5].tolist() == [5, 0, 4, 1, 9]  # These are the first labels of MNIST.
     assert mnist.test.labels[:5].tolist() == [7, 2, 1, 0, 4]
-    one_hot = input_data.read_data_sets(ROOT / "mnist_data", one_hot=True).test.labels
-    np.testing.assert_array_equal(one_hot, np.eye(10)[mnist.test.labels])
+    assert mnist.train.checksum == 1291483740
+    assert mnist.train.mean_image.dtype == np.float32
+    assert np.mean((mnist.test.images - mnist.train.mean_image) ** 2) == pytest.approx(0.067466, abs=5e-7)
+
+
+def test_defaults_of_the_reader_and_one_hot_labels(small_data):
+    """They are those of TensorFlow's reader, but for the seed."""
+    parameters = inspect.signature(input_data.read_data_sets).parameters
+    assert [parameters[name].default for name in ("one_hot", "validation_size", "seed")] == [False, 5000, 0]
+    sets = input_data.read_data_sets(small_data, one_hot=True)
+    images, labels = sets.train.next_batch(7)
+    assert images.shape == (7, 784) and labels.shape == (7, 10) and images.dtype == labels.dtype == np.float32
+    images, expected = input_data.read_data_sets(small_data).train.next_batch(7)
+    np.testing.assert_array_equal(labels, np.eye(10)[expected])
 
 
 def test_validation_size(small_data):

@@ -50,6 +50,11 @@ def test_initial_values(script, initializer):
         assert abs(weights.mean()) < 5 * deviation / math.sqrt(weights.size)
 
 
+def test_another_initializer_is_refused(script):
+    with tf.Graph().as_default(), pytest.raises(ValueError, match="initializer is 'Xavier ', not 'normal' or 'xavier'"):
+        script.build_network(0.01, initializer="Xavier ")
+
+
 @pytest.mark.parametrize("script, first, last", [
     (autoencoder_recon, [0.123919, 2.798774, -1.796173], [-0.235958, -0.045185]),
     (encoder_2d, [0.123919, -1.796173, 0.310760], [-0.849235, 0.676801]),
