@@ -19,19 +19,18 @@ from PIL import Image, ImageDraw, ImageFilter, ImageOps, UnidentifiedImageError
 
 from mnist_data.input_data import DataError, read_examples
 
-Image.MAX_IMAGE_PIXELS = None  # Pillow refuses what some phones make; open_image() has its own limit
+Image.MAX_IMAGE_PIXELS = None  # phones make more than Pillow allows; open_image() has a limit
 
 # The search for the digit. These numbers were tried out together, on hundreds of pictures.
 AREA = 40_000  # pixels of the image that is searched: fewer are faster, but lose small digits
-LEVELS = 0.6  # each brightness at which parts are looked for, as a part of the one before
-MIN_STRENGTH, MIN_NOISES = 20, 6  # ink is lighter by 20 (of 255), and by 6 times the noise
-MIN_SCORE = 18  # digits have from 25 to 200, grain of wood up to 15, paper's corners up to 5
+FALL = 0.6  # each level of brightness at which parts are looked for is 0.6 of the one before
+MIN_STRENGTH, MIN_NOISES = 20, 6  # ink differs from paper by 20 (of 255) and 6 times the noise
+MIN_SCORE = 18  # of score(): digits have 25 or more; corners of paper and grain of wood, 15 or less
 EDGE = 0.37  # a stroke ends where it has this part of its strength
-WIDE = 2.5  # a part that is so many times as wide as high is rather a line of the paper
 
 
 def read_image(path):
-    """Return the digit in an image file, and in words what makes it doubtful ("" if nothing does).
+    """Return the digit in an image file, and what makes it doubtful: a text, "" if nothing does.
 
     The file has one digit, darker or lighter than its paper, which may lie on a table. The digit is
     prepared as MNIST's are: uint8 (28, 28), light on black. Its strokes are at least as thick as
@@ -46,26 +45,26 @@ def prepare(path):
     image, pages = open_image(path)
     candidates = find_candidates(image)
     if not candidates:
-        raise DataError(f"{path}: nothing in it is like a digit: lines on paper of one brightness")
+        raise DataError(f"{path}: nothing in it is like a digit")
     digit, doubts = choose_parts(candidates)
     if pages > 1:
-        doubts.append(f"the file has {pages} pages, and only the first was read")
+        doubts.append(f"only the first of {pages} pages was read")
     return image, place(thicken(digit)), "; ".join(doubts)
 
 
 def open_image(path):
-    """Return the (first) image in a file, mode "RGBA", and the number of pages. Raises DataError.
+    """Return the first image in a file, mode "RGBA", and the number of pages. Raises DataError.
 
-    A large image is made smaller, but its shorter side has at least 400 pixels.
+    A large image is made smaller, but its shorter side keeps 400 pixels or more.
     """
     try:
         # Of a TIFF file that Pillow opens by its name, it may confuse width and height.
         with open(path, "rb") as f, Image.open(f) as image:
             if image.width * image.height > 250_000_000:
                 raise ValueError(f"{image.width} x {image.height} pixels are too many")
-            # Some phones keep other pictures in a photograph (MPO), which nobody sees as pages.
+            # A phone's MPO files have other pictures behind the photograph, which nobody misses.
             pages = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
-            image.draft(None, (800, 800))  # a JPEG image is read at this size or above
+            image.draft(None, (800, 800))  # a large JPEG image is read at half its size, or less
             image.load()
             ImageOps.exif_transpose(image, in_place=True)  # a camera only notes how it was held
             if image.mode[0] in "IF":  # 16 bits or more
@@ -73,7 +72,7 @@ def open_image(path):
             elif image.mode not in ("L", "RGB") or "transparency" in image.info:
                 image = image.convert("RGBA")
             image = image.reduce(max(1, min(image.size) // 400))
-        if image.mode == "F":  # convert() would clip it to 255
+        if image.mode == "F":  # the next convert() would clip it to 255
             pixels = np.asarray(image)
             image = Image.fromarray(np.uint8(255 * pixels.clip(0) / (pixels.max() or 1)))
         return image.convert("RGBA"), pages
@@ -91,47 +90,57 @@ def resize(image, length):
     return image.resize(size, Image.BICUBIC)  # smaller pixels are averages over areas
 
 
-class Candidate(NamedTuple):
-    """A connected part of an image that may be the digit."""
-    score: float
-    layer: int  # in which image it was found: 0, dark ink; 1, light ink; 2, what is not transparent
-    pixels: np.ndarray  # that image, float (h, w): ink is light
-    ink: np.ndarray  # how much lighter each pixel is than the paper around it, float (h, w)
-    mask: np.ndarray  # where the part is, bool (h, w)
+class Part(NamedTuple):
+    """A connected part of an image. Lengths are in pixels."""
+    mask: np.ndarray  # where it is, bool (h, w)
+    top_left: np.ndarray
+    size: np.ndarray  # height and width
+    area: int
+    thickness: int  # of its thickest stroke
     strength: float  # how much lighter it is than the pixels around it
+    surrounded: float  # how much of what is around it is darker, from 0 to 1
+    sides: int  # how many sides of the image it touches
+    spans: bool  # whether two of these are opposite
+
+
+class Candidate(NamedTuple):
+    """A part that may be the digit."""
+    score: float
+    part: Part
+    layer: str  # "dark" or "light" ink, or "opaque"
+    pixels: np.ndarray  # of the image in which it is light, float (h, w)
+    ink: np.ndarray  # how much lighter they are than the paper around them, float (h, w)
 
 
 def find_candidates(image):
     """Return what may be the digit in an RGBA image: a list of Candidate, the best one first."""
     image = resize(image, math.sqrt(AREA * max(image.size) / min(image.size)))
     candidates = []
-    for layer, lighter in enumerate(light_ink_images(image)):
-        pixels, ink = np.asarray(lighter, float), subtract_paper(lighter)
+    for layer, grey in light_ink_images(image).items():
+        pixels, ink = np.asarray(grey, float), subtract_paper(grey)
         noise = np.median(abs(pixels[:, 4:] - pixels[:, :-4]))
         weakest = max(MIN_STRENGTH, MIN_NOISES * noise)
         # At a high level, the digit is apart from other things; at a low one, it is whole.
-        level = LEVELS * ink.max()
+        level = FALL * ink.max()
         while level > weakest / 2:
-            labels = connected_components(ink > level)
-            parts = measure(labels, pixels)
-            scores = np.where(parts.strength > weakest, score(parts, labels.shape), 0)
-            k = scores.argmax()
-            if scores[k] > MIN_SCORE:
-                candidates.append(Candidate(scores[k], layer, pixels, ink, labels == k,
-                                            parts.strength[k]))
-            level *= LEVELS
+            for part in find_parts(ink > level, pixels):
+                if part.strength > weakest and score(part) > MIN_SCORE:
+                    candidates.append(Candidate(score(part), part, layer, pixels, ink))
+            level *= FALL
     return sorted(candidates, key=lambda candidate: -candidate.score)
 
 
 def light_ink_images(image):
-    """Return three grey images of an RGBA image, of which at least one has light ink on dark."""
+    """Return three grey images of an RGBA image, by name. In one of them, the ink is light."""
     grey, alpha = image.convert("L"), image.getchannel("A")
-    # What is transparent becomes as the opaque pixels beside it: as the paper, if there is some. If
-    # these are ink, nothing stands out any more, but then the ink is what is not transparent.
-    beside = np.multiply(alpha, ImageOps.invert(alpha).filter(ImageFilter.MaxFilter(5)), dtype=float)
+    # What is transparent becomes like the opaque pixels beside it. If these are paper, it is paper.
+    # If they are ink, no ink can be seen any more, but then it is what is opaque.
+    clear = ImageOps.invert(alpha)
+    beside = np.multiply(alpha, clear.filter(ImageFilter.MaxFilter(5)), dtype=float)
     if beside.any():
-        grey.paste(round(np.average(grey, weights=beside)), mask=ImageOps.invert(alpha))
-    return [each.filter(ImageFilter.GaussianBlur(0.6)) for each in (ImageOps.invert(grey), grey, alpha)]
+        grey.paste(round(np.average(grey, weights=beside)), mask=clear)
+    images = {"dark": ImageOps.invert(grey), "light": grey, "opaque": alpha}
+    return {name: each.filter(ImageFilter.GaussianBlur(0.6)) for name, each in images.items()}
 
 
 def subtract_paper(image):
@@ -142,143 +151,113 @@ def subtract_paper(image):
     return np.subtract(image, paper.resize(image.size, Image.BILINEAR), dtype=float)
 
 
-def connected_components(mask):
-    """Return the number of the connected part that each pixel is in: int (h, w), -1 outside."""
+def find_parts(mask, pixels):
+    """Return the connected components of a mask, a list of Part: the eight largest ones."""
+    n = np.count_nonzero(mask)
     numbers = np.full(mask.shape, -1)
-    numbers[mask] = np.arange(np.count_nonzero(mask))
+    numbers[mask] = np.arange(n)
     pairs = [(numbers[1:], numbers[:-1]), (numbers[:, 1:], numbers[:, :-1]),
              (numbers[1:, 1:], numbers[:-1, :-1]), (numbers[1:, :-1], numbers[:-1, 1:])]
-    a, b = np.hstack([np.stack(pair).reshape(2, -1) for pair in pairs])
-    a, b = np.stack([a, b])[:, (a >= 0) & (b >= 0)]  # all pairs of neighbours in the mask
-    # Union-find: each pixel points to one with a smaller number, and at last to the smallest one.
-    root = np.arange(np.count_nonzero(mask))
+    a, b = np.hstack([np.reshape(pair, (2, -1)) for pair in pairs])
+    inside = (a >= 0) & (b >= 0)
+    a, b = a[inside], b[inside]  # all pairs of neighbours in the mask
+    # Union-find: each pixel points to one of its component that has a smaller number, or to itself.
+    root = np.arange(n)
     while len(a) > 0:
         np.minimum.at(root, np.maximum(a, b), np.minimum(a, b))
         while (root[root] != root).any():
             root = root[root]
         a, b = root[a], root[b]
         a, b = a[a != b], b[a != b]
-    numbers[mask] = np.unique(root, return_inverse=True)[1]
-    return numbers
+    numbers[mask] = root
+    areas = np.bincount(root)
+    return [measure(numbers == k, pixels) for k in np.argsort(-areas)[:8] if areas[k] > 9]
 
 
-def spread(array, extreme=np.maximum):
-    """Return the largest value in the 3 x 3 pixels around each: a dilation (minimum: an erosion)."""
-    padded = np.pad(array, 1, mode="edge")
+def measure(mask, pixels):
+    """Return the Part of an image, float (h, w), that a mask shows."""
+    places = np.argwhere(mask)
+    first, last = places.min(axis=0), places.max(axis=0)
+    at_start, at_end = first == 0, last == np.array(mask.shape) - 1
+    thickness, left = -1, mask
+    while left.any() and not left.all():
+        thickness, left = thickness + 2, grow(left, np.minimum)
+    # A stroke has the same paper on both sides. What is left of the edge of a sheet, a table or a
+    # shadow is not lighter than what is on one side of it.
+    inside, outside = pixels[mask].mean(), pixels[around(mask)].mean()
+    surrounded = np.mean(pixels[around(mask)] < (inside + outside) / 2)
+    return Part(mask, first, last - first + 1, len(places), thickness, inside - outside, surrounded,
+                sum(at_start) + sum(at_end), any(at_start & at_end))
+
+
+def around(mask):
+    """Return the mask of what is around a part, without the pixels beside it, which are blurred."""
+    return grow(grow(grow(mask))) & ~grow(mask)
+
+
+def grow(mask, extreme=np.maximum):
+    """Return the mask a pixel larger (a dilation) or, with np.minimum, smaller (an erosion)."""
+    padded = np.pad(mask, 1, mode="edge")
     rows = extreme(extreme(padded[:-2], padded[1:-1]), padded[2:])
     return extreme(extreme(rows[:, :-2], rows[:, 1:-1]), rows[:, 2:])
 
 
-class Parts(NamedTuple):
-    """What is known of n connected parts of an image."""
-    area: np.ndarray  # (n,), in pixels
-    first: np.ndarray  # (2, n), first row and column
-    last: np.ndarray  # (2, n), last row and column
-    thickness: np.ndarray  # (n,), of the thickest stroke, in pixels
-    strength: np.ndarray  # (n,), how much lighter it is than the pixels around it
-    surrounded: np.ndarray  # (n,), how many of the pixels around it are really darker, 0 to 1
-    sides: np.ndarray  # (n,), how many sides of the picture it touches
-    spans: np.ndarray  # (n,), whether two of these are opposite
-
-    @property
-    def size(self):
-        """Height and width, in pixels, (2, n)."""
-        return self.last - self.first + 1
+def score(part):
+    """Return how much a part is like a digit."""
+    length = max(part.size)
+    return (math.sqrt(max(part.strength, 0) * length / math.sqrt(part.mask.size))
+            * min(part.area / part.thickness ** 2, 15)  # strokes are long; more than 15 is a frame
+            * np.clip(3.5 - 10 * part.thickness / length, 0, 1)  # and a sheet round them is thick
+            * part.surrounded ** 6
+            * 0.5 ** part.sides * (not part.spans)  # a table, or lines of the paper
+            * (0.15 if is_wide(part) else 1))
 
 
-def measure(labels, pixels):
-    """Return Parts of an image: its connected components, int (h, w), and its pixels (h, w)."""
-    mask, n = labels >= 0, labels.max() + 1
-    part, places = labels[mask], np.nonzero(mask)
-    area = np.bincount(part, minlength=n)
-    first, last = np.full((2, n), max(labels.shape)), np.zeros((2, n), int)
-    for k in (0, 1):
-        np.minimum.at(first[k], part, places[k])
-        np.maximum.at(last[k], part, places[k])
-    start, end = first == 0, last == np.reshape(labels.shape, (2, 1)) - 1
-
-    depth, left = np.zeros(labels.shape, int), mask
-    while left.any() and not left.all():
-        depth += left
-        left = spread(left, np.minimum)
-    thickness = np.zeros(n, int)
-    np.maximum.at(thickness, part, 2 * depth[mask] - 1)
-
-    # A stroke has the same paper on both sides. What is left of the edge of a sheet, a table or a
-    # shadow has something dark on one side and is as light as what is on the other.
-    near = spread(spread(spread(labels)))
-    ring = (near >= 0) & ~spread(mask)  # without the pixels at the edge, which are blurred
-    owner, outside = near[ring], pixels[ring]
-    count = np.maximum(np.bincount(owner, minlength=n), 1)
-    inside = np.bincount(part, pixels[mask], n) / area
-    strength = inside - np.bincount(owner, outside, n) / count
-    darker = outside < (inside - strength / 2)[owner]
-    return Parts(area, first, last, thickness, strength,
-                 np.bincount(owner, darker, n) / count,
-                 (start + 0 + end).sum(axis=0), (start & end).any(axis=0))
-
-
-def score(parts, shape):
-    """Return how much each of the Parts of an image of this shape is like a digit: floats (n,)."""
-    length = parts.size.max(axis=0)
-    return (np.sqrt(parts.strength.clip(0))
-            * np.minimum(parts.area / parts.thickness ** 2, 15)  # long, in strokes' thicknesses
-            * np.clip(3.5 - 10 * parts.thickness / length, 0, 1)  # a sheet is thicker
-            * parts.surrounded ** 6
-            * np.sqrt(np.minimum(length / min(shape), 1))
-            * 0.5 ** parts.sides * ~parts.spans  # the table, or lines of the paper
-            * np.where(is_wide(parts), 0.15, 1))
-
-
-def is_wide(parts):
-    return parts.size[1] > WIDE * parts.size[0]
+def is_wide(part):
+    """Return whether a part is rather a line of the paper, or grain of wood, than a digit."""
+    return part.size[1] > 2.5 * part.size[0]
 
 
 def choose_parts(candidates):
-    """Return the digit, 255 on 0 and 80 pixels long, and a list of what makes it doubtful."""
+    """Return the digit, white on black and 80 pixels long, and a list of what makes it doubtful."""
     best = candidates[0]
-    threshold = np.mean(best.ink[best.mask]) - (1 - EDGE) * best.strength
-    labels = connected_components(best.ink > threshold)
-    parts = measure(labels, best.pixels)
-    length = parts.size.max(axis=0)
-    main = np.bincount(labels[best.mask & (labels >= 0)]).argmax()
+    outside, inside = best.ink[around(best.part.mask)].mean(), best.ink[best.part.mask].mean()
+    threshold = outside + EDGE * (inside - outside)
+    parts = find_parts(best.ink > threshold, best.pixels)
+    main = next((part for part in parts if (part.mask & best.part.mask).any()), best.part)
+    # What the same pen has drawn: other parts of the digit, such as the bar of a 5, and others.
+    drawn = [part for part in parts if part is not main and not part.spans
+             and part.surrounded > 0.8 and part.strength > 0.4 * main.strength
+             and part.thickness < 2.5 * main.thickness and part.area > 0.08 * main.area]
+    margin = 0.08 * max(main.size)
+    framed = [part for part in drawn if min(part.top_left - main.top_left) > margin and
+              min(main.top_left + main.size - part.top_left - part.size) > margin]
+    main = framed[0] if framed else main
+    near = main.mask
+    for _ in range(round(0.2 * max(main.size))):
+        near = grow(near)
+    digit = [main] + [part for part in drawn if part is not main and (part.mask & near).any()]
+    others = [part for part in drawn if not (part.mask & near).any() and not is_wide(part)
+              and part.area > 0.2 * main.area and part.sides <= main.sides]
 
-    # What is drawn with the same pen
-    similar = ((parts.surrounded > 0.8) & ~parts.spans
-               & (parts.strength > 0.4 * parts.strength[main])
-               & (parts.thickness < 2.5 * parts.thickness[main])
-               & (parts.area > 0.08 * parts.area[main]))
-    margin = 0.08 * length[main]
-    framed = (similar & (parts.first > parts.first[:, [main]] + margin).all(axis=0)
-              & (parts.last < parts.last[:, [main]] - margin).all(axis=0))
-    if framed.any():
-        main = np.argmax(framed * parts.area)
-    near = labels == main
-    for _ in range(round(0.2 * length[main])):
-        near = spread(near)
-    belongs = similar & np.isin(np.arange(len(length)), labels[near])
-    belongs[main] = True
-    others = similar & ~belongs & ~is_wide(parts) & (parts.sides <= parts.sides[main])
-
-    unlike = [candidate.score for candidate in candidates if candidate.layer == 1 - best.layer]
-    height, width = parts.size[:, main]
-    doubts = [words for words, holds in {
-        "it touches the border of the picture": parts.sides[belongs].any(),
-        "there is another large part": (others & (parts.area > 0.2 * parts.area[main])).any(),
-        "there is a frame round it": framed.any(),
-        "it fills most of its box": (parts.area[main] > 0.66 * height * width
-                                     and 0.4 * height < width),
-        "it is very small in the picture": length[main] < 0.12 * min(labels.shape),
-        "it is much wider than high": is_wide(parts)[main],
-        "dark or light ink could not be told": max(unlike, default=0) > 0.6 * best.score,
-    }.items() if holds]
-
-    kept = np.append(belongs, False)[labels]  # -1 is False
-    rows, columns = np.nonzero(kept)
-    box = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
-    soft = Image.fromarray(np.float32(np.where(spread(kept), best.ink, 0)))
-    smooth = np.asarray(resize(soft.crop(box), 80))
-    return Image.fromarray(np.uint8(255 * (smooth > threshold))), doubts
+    mask = np.any([part.mask for part in digit], axis=0)
+    rows, columns = np.nonzero(mask)
+    opposite = {"dark": "light", "light": "dark", "opaque": None}[best.layer]
+    rival = max((each.score for each in candidates if each.layer == opposite), default=0)
+    height, width = main.size
+    reasons = {
+        "it touches the border of the picture": any(part.sides for part in digit),
+        "there is another large part": others,
+        "there is a frame round it": framed,
+        "it fills most of its box": main.area > 0.66 * height * width and width > 0.4 * height,
+        "it is wider than high": np.ptp(columns) > 1.2 * np.ptp(rows),
+        "it is very small in the picture": max(main.size) < 0.12 * min(main.mask.shape),
+        "dark or light ink could not be told": rival > 0.6 * best.score,
+    }
+    soft = Image.fromarray(np.float32(np.where(grow(mask), best.ink, 0)))
+    soft = soft.crop((columns.min(), rows.min(), columns.max() + 1, rows.max() + 1))
+    white = np.uint8(255 * (np.asarray(resize(soft, 80)) > threshold))
+    return Image.fromarray(white), [reason for reason, holds in reasons.items() if holds]
 
 
 def thicken(digit):
@@ -315,8 +294,8 @@ def find_images(directory):
             images = list_entries(path)
             for image in images:
                 if image.is_dir():
-                    raise DataError(f"{image}: a directory in the directory of a class. {directory} "
-                                    "must have a directory for each class, and these only images")
+                    raise DataError(f"{image}: a directory inside that of a class. Classes must be "
+                                    f"directories in {directory}, with nothing but images")
             found += [(image, path.name) for image in images]
         elif re.match("[0-9](?![0-9])", path.name):
             found.append((path, path.name[0]))
@@ -387,8 +366,8 @@ def read_images(paths):
         if (n + 1) % 500 == 0:
             print(f"{n + 1} of {len(paths)} images read", file=sys.stderr)
     if n_unread > 0:
-        raise DataError(f"{n_unread} of {len(paths)} images can't be used, as said above, so nothing "
-                        "is written")
+        raise DataError(f"{n_unread} of {len(paths)} images can't be used (see above). Nothing was "
+                        "written")
     return digits, rows, n_doubtful
 
 
@@ -428,20 +407,19 @@ def main(argv=None):
         found = [found[i] for i in np.random.RandomState(0).permutation(len(found))]
     paths, labels = [path for path, _ in found], np.array([label_of[name] for _, name in found])
 
-    # All is written below another name first. Python removes that directory, whatever happens.
-    missing = [path for path in (args.train_dir, *args.train_dir.parents) if not path.exists()]
+    # All is written into another directory first, which Python removes whatever happens.
     try:
-        with tempfile.TemporaryDirectory(prefix=missing[-1].name, dir=missing[-1].parent) as other:
-            new = Path(other) / args.train_dir.relative_to(missing[-1].parent)
+        with tempfile.TemporaryDirectory(prefix=f"{args.train_dir.name}-",
+                                         dir=args.train_dir.parent) as temporary:
             digits, rows, n_doubtful = read_images(paths)
             n_test = len(paths) if args.test_only else len(paths) // 6
+            train = digits[n_test:], labels[n_test:]
             if args.test_only:
                 train = read_examples(Path(__file__).parent, "train", one_hot=False)
-            else:
-                train = digits[n_test:], labels[n_test:]
+            new = Path(temporary) / "new"
             write_data_sets(new, *train, digits[:n_test], labels[:n_test], white=255)
             draw_sheet(rows).save(new / "images.png")
-            (Path(other) / missing[-1].name).rename(missing[-1])
+            new.rename(args.train_dir)
     except OSError as err:
         raise DataError(f"{args.train_dir}: {err.strerror or err}") from err
     print(f"{len(train[0])} images for training, {n_test} for testing")
