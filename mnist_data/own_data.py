@@ -229,6 +229,8 @@ def choose_parts(candidates):
     drawn = [part for part in parts if part is not main and not part.spans
              and part.surrounded > 0.8 and part.strength > 0.4 * main.strength
              and part.thickness < 2.5 * main.thickness and part.area > 0.08 * main.area]
+    fainter = find_parts(best.ink > outside + EDGE / 2 * (inside - outside), best.pixels)
+    whole = next((part for part in fainter if (part.mask & main.mask).any()), main)
     margin = 0.08 * max(main.size)
     framed = [part for part in drawn if min(part.top_left - main.top_left) > margin and
               min(main.top_left + main.size - part.top_left - part.size) > margin]
@@ -250,6 +252,8 @@ def choose_parts(candidates):
         "there is another large part": others,
         "there is a frame round it": framed,
         "it fills most of its box": main.area > 0.66 * height * width and width > 0.4 * height,
+        "a part of it is faint": (max(whole.size - main.size) > 0.15 * max(main.size)
+                                  and whole.sides <= main.sides),  # not with lines of the paper
         "it is wider than high": np.ptp(columns) > 1.2 * np.ptp(rows),
         "it is very small in the picture": max(main.size) < 0.12 * min(main.mask.shape),
         "dark or light ink could not be told": rival > 0.6 * best.score,
