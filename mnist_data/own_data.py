@@ -25,7 +25,7 @@ Image.MAX_IMAGE_PIXELS = None  # phones make more than Pillow allows; open_image
 AREA = 40_000  # pixels of the image that is searched: fewer are faster, but lose small digits
 FALL = 0.6  # each level of brightness at which parts are looked for is 0.6 of the one before
 MIN_STRENGTH, MIN_NOISES = 20, 6  # ink differs from paper by 20 (of 255) and 6 times the noise
-MIN_SCORE = 18  # of score(): digits have 25 or more; corners of paper and grain of wood, 15 or less
+MIN_SCORE = 14  # of score(): digits had 24 or more; bare tables, blank and ruled paper, 8 or less
 EDGE = 0.37  # a stroke ends where it has this part of its strength
 
 
@@ -46,10 +46,11 @@ def prepare(path):
     candidates = find_candidates(image)
     if not candidates:
         raise DataError(f"{path}: nothing in it is like a digit")
-    digit, doubts = choose_parts(candidates)
+    mask, edge, doubts = choose_parts(candidates)
     if pages > 1:
         doubts.append(f"only the first of {pages} pages was read")
-    return image, place(thicken(digit)), "; ".join(doubts)
+    digit = place(thicken(cut_out(candidates[0].ink, mask, edge)))
+    return image, digit, "; ".join(doubts)
 
 
 def open_image(path):
@@ -62,9 +63,9 @@ def open_image(path):
         with open(path, "rb") as f, Image.open(f) as image:
             if image.width * image.height > 250_000_000:
                 raise ValueError(f"{image.width} x {image.height} pixels are too many")
-            # A phone's MPO files have other pictures behind the photograph, which nobody misses.
+            # Behind a phone's photograph (MPO) are other pictures, which nobody misses.
             pages = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
-            image.draft(None, (800, 800))  # a large JPEG image is read at half its size, or less
+            image.draft(None, (800, 800))  # decodes a large JPEG at down to an eighth of its size
             image.load()
             ImageOps.exif_transpose(image, in_place=True)  # a camera only notes how it was held
             if image.mode[0] in "IF":  # 16 bits or more
@@ -219,21 +220,20 @@ def is_wide(part):
 
 
 def choose_parts(candidates):
-    """Return the digit, white on black and 80 pixels long, and a list of what makes it doubtful."""
+    """Return where the digit is, bool (h, w), where its strokes end (as ink), and the doubts."""
     best = candidates[0]
     outside, inside = best.ink[around(best.part.mask)].mean(), best.ink[best.part.mask].mean()
-    threshold = outside + EDGE * (inside - outside)
-    parts = find_parts(best.ink > threshold, best.pixels)
-    main = next((part for part in parts if (part.mask & best.part.mask).any()), best.part)
-    # What the same pen has drawn: other parts of the digit, such as the bar of a 5, and others.
+    edge = outside + EDGE * (inside - outside)
+    parts = find_parts(best.ink > edge, best.pixels)
+    main = overlapping(parts, best.part)
+    # What was drawn with the same pen may be the digit in a frame, another part of the digit, such
+    # as the bar of a 5, or another digit.
     drawn = [part for part in parts if part is not main and not part.spans
              and part.surrounded > 0.8 and part.strength > 0.4 * main.strength
              and part.thickness < 2.5 * main.thickness and part.area > 0.08 * main.area]
-    fainter = find_parts(best.ink > outside + EDGE / 2 * (inside - outside), best.pixels)
-    whole = next((part for part in fainter if (part.mask & main.mask).any()), main)
     margin = 0.08 * max(main.size)
-    framed = [part for part in drawn if min(part.top_left - main.top_left) > margin and
-              min(main.top_left + main.size - part.top_left - part.size) > margin]
+    framed = [part for part in drawn if min(part.top_left - main.top_left) > margin
+              and min(main.top_left + main.size - part.top_left - part.size) > margin]
     main = framed[0] if framed else main
     near = main.mask
     for _ in range(round(0.2 * max(main.size))):
@@ -241,27 +241,39 @@ def choose_parts(candidates):
     digit = [main] + [part for part in drawn if part is not main and (part.mask & near).any()]
     others = [part for part in drawn if not (part.mask & near).any() and not is_wide(part)
               and part.area > 0.2 * main.area and part.sides <= main.sides]
-
     mask = np.any([part.mask for part in digit], axis=0)
+
+    height, width = main.size
     rows, columns = np.nonzero(mask)
+    fainter = find_parts(best.ink > outside + EDGE / 2 * (inside - outside), best.pixels)
+    whole = overlapping(fainter, main)
     opposite = {"dark": "light", "light": "dark", "opaque": None}[best.layer]
     rival = max((each.score for each in candidates if each.layer == opposite), default=0)
-    height, width = main.size
-    reasons = {
+    doubts = {
         "it touches the border of the picture": any(part.sides for part in digit),
         "there is another large part": others,
         "there is a frame round it": framed,
         "it fills most of its box": main.area > 0.66 * height * width and width > 0.4 * height,
         "a part of it is faint": (max(whole.size - main.size) > 0.15 * max(main.size)
-                                  and whole.sides <= main.sides),  # not with lines of the paper
+                                  and whole.sides <= main.sides),  # lines of the paper have more
         "it is wider than high": np.ptp(columns) > 1.2 * np.ptp(rows),
         "it is very small in the picture": max(main.size) < 0.12 * min(main.mask.shape),
         "dark or light ink could not be told": rival > 0.6 * best.score,
     }
-    soft = Image.fromarray(np.float32(np.where(grow(mask), best.ink, 0)))
-    soft = soft.crop((columns.min(), rows.min(), columns.max() + 1, rows.max() + 1))
-    white = np.uint8(255 * (np.asarray(resize(soft, 80)) > threshold))
-    return Image.fromarray(white), [reason for reason, holds in reasons.items() if holds]
+    return mask, edge, [doubt for doubt, holds in doubts.items() if holds]
+
+
+def overlapping(parts, other):
+    """Return the first of some parts that has a pixel of the other one, or else the other one."""
+    return next((part for part in parts if (part.mask & other.mask).any()), other)
+
+
+def cut_out(ink, mask, edge):
+    """Return what is in a mask and more ink than `edge`: white on black and 80 pixels long."""
+    rows, columns = np.nonzero(mask)
+    smooth = Image.fromarray(np.float32(np.where(grow(mask), ink, 0)))
+    smooth = smooth.crop((columns.min(), rows.min(), columns.max() + 1, rows.max() + 1))
+    return Image.fromarray(np.uint8(255 * (np.asarray(resize(smooth, 80)) > edge)))
 
 
 def thicken(digit):
@@ -411,7 +423,7 @@ def main(argv=None):
         found = [found[i] for i in np.random.RandomState(0).permutation(len(found))]
     paths, labels = [path for path, _ in found], np.array([label_of[name] for _, name in found])
 
-    # All is written into another directory first, which Python removes whatever happens.
+    # All is written into another directory, which Python removes if anything ends the program.
     try:
         with tempfile.TemporaryDirectory(prefix=f"{args.train_dir.name}-",
                                          dir=args.train_dir.parent) as temporary:
@@ -477,7 +489,8 @@ def image_bytes(name, images, white):
     if high < white / 2:
         raise ValueError(f"{name}: the brightest pixel, {high}, is not half of white, {white}")
     if not is_ready:
-        images = np.rint(images * (255 / white)).astype(np.uint8)
+        images *= 255 / white
+        images = np.rint(images, out=images).astype(np.uint8)
     return images.reshape(-1, 28, 28)
 
 

@@ -304,6 +304,7 @@ def test_the_sheet(make, quick, tmp_path):
     for n in range(10):
         x, y = 224 * (n % 5), 128 * (n // 5)
         assert sheet.crop((x + 4, y + 4, x + 108, y + 56)).getcolors() == [(104 * 52, (25 * n, 255, 0))]
+        assert sheet.getpixel((x + 56, y + 80)) == (128, 128, 128)
         grey = Image.new("RGB", (1, 1), (25 * n, 255, 0)).convert("L").getpixel((0, 0))
         assert sheet.crop((x + 112, y + 4, x + 216, y + 108)).getcolors() == [(104 * 104, (grey,) * 3)]
         assert len(sheet.crop((x + 4, y + 112, x + 200, y + 124)).getcolors()) > 1  # the name
