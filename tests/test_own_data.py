@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -217,12 +218,21 @@ def test_ink_that_may_be_dark_or_light(tmp_path):
     assert "dark or light ink could not be told" in own_data.read_image(tmp_path / "a.png")[1]
 
 
-@pytest.mark.parametrize("ending", ["tif", "gif", "png"])
+def test_a_part_that_is_too_faint_is_named(tmp_path):
+    image = Image.new("L", (400, 400), 230)
+    ImageDraw.Draw(image).line((240, 100, 160, 290), 40, 16)
+    ImageDraw.Draw(image).line((110, 100, 232, 100), 170, 16)
+    image.save(tmp_path / "a.png")
+    assert "a part of it is faint" in own_data.read_image(tmp_path / "a.png")[1]
+
+
+@pytest.mark.parametrize("ending", ["tif", "gif", "png", "mpo"])
 def test_further_pages_are_named(ending, mnist, tmp_path):
+    """Those of MPO files are not: phones write such photographs, and call them JPEG."""
     pages = [render(digit) for digit in mnist.test.images[:3]]
     pages[0].save(tmp_path / f"a.{ending}", save_all=True, append_images=pages[1:])
     read, doubts = own_data.read_image(tmp_path / f"a.{ending}")
-    assert doubts == "only the first of 3 pages was read"
+    assert doubts == ("" if ending == "mpo" else "only the first of 3 pages was read")
     assert abs(read / 255 - mnist.test.images[0].reshape(28, 28)).mean() < 0.06
 
 
@@ -453,6 +463,15 @@ def test_written_arrays_are_read_as_the_same_pixels(what, tmp_path):
     for data_set, part in [(validation, slice(10)), (train, slice(10, 30)), (test, slice(5))]:
         np.testing.assert_array_equal(np.rint(data_set.images * 255), expected[part].reshape(-1, 784))
         assert data_set.labels.tolist() == DIGITS[part].tolist()
+
+
+def test_bytes_need_little_memory(tmp_path):
+    """As float64, they would need eight times as much."""
+    images, labels = np.tile(PIXELS.astype(np.uint8), (100, 1, 1)), np.tile(DIGITS, 100)
+    tracemalloc.start()
+    own_data.write_data_sets(tmp_path / "new", images, labels, images, labels, 255)
+    assert tracemalloc.get_traced_memory()[1] < 3 * images.nbytes
+    tracemalloc.stop()
 
 
 @pytest.mark.parametrize("changed, line", [
