@@ -10,37 +10,73 @@ import math
 import os
 import re
 import sys
+import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageDraw, ImageFilter, ImageOps, UnidentifiedImageError
 
 from mnist_data.input_data import DataError, read_examples
 
+Image.MAX_IMAGE_PIXELS = None  # phones make more than Pillow allows; open_image() has a limit
+
+# The search for the digit. These numbers were tried out together, on hundreds of pictures.
+AREA = 40_000  # pixels of the image that is searched: fewer are faster, but lose small digits
+FALL = 0.6  # each level of brightness at which parts are looked for is 0.6 of the one before
+MIN_STRENGTH, MIN_NOISES = 20, 6  # ink differs from paper by 20 (of 255) and 6 times the noise
+MIN_SCORE = 14  # of score(): digits had 24 or more; bare tables, blank and ruled paper, 8 or less
+EDGE = 0.37  # a stroke ends where it has this part of its strength
+
 
 def read_image(path):
-    """Return the digit in an image file, prepared as MNIST's are: uint8 (28, 28), light on black.
+    """Return the digit in an image file, and what makes it doubtful: a text, "" if nothing does.
 
-    The file has one digit, darker or lighter than its paper. The result has strokes that are at
-    least as thick as MNIST's, 20 pixels at its longer side, and its centre of mass near row and
-    column 14. Raises DataError if the file is no image, or if there is no ink inside its border.
+    The file has one digit, darker or lighter than its paper, which may lie on a table. The digit is
+    prepared as MNIST's are: uint8 (28, 28), light on black. Its strokes are at least as thick as
+    MNIST's, its longer side has 20 pixels, and its centre of mass is near row and column 14.
+    Raises DataError if the file is no image, or if nothing in it is like a digit.
     """
-    grey = invert_light_ink(put_on_paper(open_image(path)))
-    digit = keep_digit(subtract_paper(grey))
-    if not digit.getbbox():
-        raise DataError(f"{path}: no ink stands out from the paper, except at the border")
-    return place(thicken(digit))
+    return prepare(path)[1:]
+
+
+def prepare(path):
+    """Return the image in a file, mode "RGBA" and made smaller, and what read_image() returns."""
+    image, pages = open_image(path)
+    candidates = find_candidates(image)
+    if not candidates:
+        raise DataError(f"{path}: nothing in it is like a digit")
+    mask, edge, doubts = choose_parts(candidates)
+    if pages > 1:
+        doubts.append(f"only the first of {pages} pages was read")
+    digit = place(thicken(cut_out(candidates[0].ink, mask, edge)))
+    return image, digit, "; ".join(doubts)
 
 
 def open_image(path):
-    """Return an image file of any kind in the mode "RGBA". Raises DataError."""
+    """Return the first image in a file, mode "RGBA", and the number of pages. Raises DataError.
+
+    A large image is made smaller, but its shorter side keeps 400 pixels or more.
+    """
     try:
-        with Image.open(path) as image:
-            image = ImageOps.exif_transpose(image)  # a camera only notes how it was held
-        if image.mode[0] in "IF":  # 16 bits or more; convert() would clip them to 255
-            pixels = np.asarray(image, float)
+        # Of a TIFF file that Pillow opens by its name, it may confuse width and height.
+        with open(path, "rb") as f, Image.open(f) as image:
+            if image.width * image.height > 250_000_000:
+                raise ValueError(f"{image.width} x {image.height} pixels are too many")
+            # Behind a phone's photograph (MPO) are other pictures, which nobody misses.
+            pages = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+            image.draft(None, (800, 800))  # decodes a large JPEG at down to an eighth of its size
+            image.load()
+            ImageOps.exif_transpose(image, in_place=True)  # a camera only notes how it was held
+            if image.mode[0] in "IF":  # 16 bits or more
+                image = image.convert("F")
+            elif image.mode not in ("L", "RGB") or "transparency" in image.info:
+                image = image.convert("RGBA")
+            image = image.reduce(max(1, min(image.size) // 400))
+        if image.mode == "F":  # the next convert() would clip it to 255
+            pixels = np.asarray(image)
             image = Image.fromarray(np.uint8(255 * pixels.clip(0) / (pixels.max() or 1)))
-        return image.convert("RGBA")
+        return image.convert("RGBA"), pages
     except UnidentifiedImageError as err:
         raise DataError(f"{path}: not an image that Pillow can read, or damaged. Save HEIC, SVG or "
                         "PDF as PNG or JPEG") from err
@@ -55,69 +91,194 @@ def resize(image, length):
     return image.resize(size, Image.BICUBIC)  # smaller pixels are averages over areas
 
 
-def put_on_paper(image):
-    """Return an RGBA image in grey, 500 pixels long. Where it was transparent, it is paper."""
+class Part(NamedTuple):
+    """A connected part of an image. Lengths are in pixels."""
+    mask: np.ndarray  # where it is, bool (h, w)
+    top_left: np.ndarray
+    size: np.ndarray  # height and width
+    area: int
+    thickness: int  # of its thickest stroke
+    strength: float  # how much lighter it is than the pixels around it
+    surrounded: float  # how much of what is around it is darker, from 0 to 1
+    sides: int  # how many sides of the image it touches
+    spans: bool  # whether two of these are opposite
+
+
+class Candidate(NamedTuple):
+    """A part that may be the digit."""
+    score: float
+    part: Part
+    layer: str  # "dark" or "light" ink, or "opaque"
+    pixels: np.ndarray  # of the image in which it is light, float (h, w)
+    ink: np.ndarray  # how much lighter they are than the paper around them, float (h, w)
+
+
+def find_candidates(image):
+    """Return what may be the digit in an RGBA image: a list of Candidate, the best one first."""
+    image = resize(image, math.sqrt(AREA * max(image.size) / min(image.size)))
+    candidates = []
+    for layer, grey in light_ink_images(image).items():
+        pixels, ink = np.asarray(grey, float), subtract_paper(grey)
+        noise = np.median(abs(pixels[:, 4:] - pixels[:, :-4]))
+        weakest = max(MIN_STRENGTH, MIN_NOISES * noise)
+        # At a high level, the digit is apart from other things; at a low one, it is whole.
+        level = FALL * ink.max()
+        while level > weakest / 2:
+            for part in find_parts(ink > level, pixels):
+                if part.strength > weakest and score(part) > MIN_SCORE:
+                    candidates.append(Candidate(score(part), part, layer, pixels, ink))
+            level *= FALL
+    return sorted(candidates, key=lambda candidate: -candidate.score)
+
+
+def light_ink_images(image):
+    """Return three grey images of an RGBA image, by name. In one of them, the ink is light."""
     grey, alpha = image.convert("L"), image.getchannel("A")
-    light_ink = np.average(grey, weights=np.asarray(alpha) + 1e-9) > 127  # 1e-9: all may be 0
-    grey.paste(0 if light_ink else 255, mask=ImageOps.invert(alpha))
-    return resize(grey, 500).filter(ImageFilter.GaussianBlur(1))  # against noise
+    # What is transparent becomes like the opaque pixels beside it. If these are paper, it is paper.
+    # If they are ink, no ink can be seen any more, but then it is what is opaque.
+    clear = ImageOps.invert(alpha)
+    beside = np.multiply(alpha, clear.filter(ImageFilter.MaxFilter(5)), dtype=float)
+    if beside.any():
+        grey.paste(round(np.average(grey, weights=beside)), mask=clear)
+    images = {"dark": ImageOps.invert(grey), "light": grey, "opaque": alpha}
+    return {name: each.filter(ImageFilter.GaussianBlur(0.6)) for name, each in images.items()}
 
 
-def invert_light_ink(grey):
-    """Return the image with dark ink on light paper, whichever of them was lighter."""
-    small = resize(grey, 75)
-    lightest = small.filter(ImageFilter.MaxFilter(25))
-    darkest = small.filter(ImageFilter.MinFilter(25))
-    # Around ink, most pixels are paper, so their average is nearer to the paper's brightness.
-    light_paper = 2 * np.mean(small) >= np.mean(lightest) + np.mean(darkest)
-    return grey if light_paper else ImageOps.invert(grey)
+def subtract_paper(image):
+    """Return how much lighter than the paper around it each pixel is: a top-hat, float (h, w)."""
+    # The opening: light shrinks until strokes (of less than 25 of 75 pixels) are gone, and grows
+    # back where something is larger, by a pixel more, since its edge would be left like a stroke.
+    paper = resize(image, 75).filter(ImageFilter.MinFilter(25)).filter(ImageFilter.MaxFilter(27))
+    return np.subtract(image, paper.resize(image.size, Image.BILINEAR), dtype=float)
 
 
-def subtract_paper(grey):
-    """Return how much darker than the paper around it each pixel is: float (h, w)."""
-    # The light grows over strokes (of less than 25 of 75 pixels), and shrinks back where something
-    # is larger, such as a shadow: by a pixel more, since its edge would be left like a stroke.
-    paper = resize(grey, 75).filter(ImageFilter.MaxFilter(25)).filter(ImageFilter.MinFilter(27))
-    return np.subtract(paper.resize(grey.size, Image.BILINEAR), grey, dtype=float)
+def find_parts(mask, pixels):
+    """Return the connected components of a mask, a list of Part: the eight largest ones."""
+    n = np.count_nonzero(mask)
+    numbers = np.full(mask.shape, -1)
+    numbers[mask] = np.arange(n)
+    pairs = [(numbers[1:], numbers[:-1]), (numbers[:, 1:], numbers[:, :-1]),
+             (numbers[1:, 1:], numbers[:-1, :-1]), (numbers[1:, :-1], numbers[:-1, 1:])]
+    a, b = np.hstack([np.reshape(pair, (2, -1)) for pair in pairs])
+    inside = (a >= 0) & (b >= 0)
+    a, b = a[inside], b[inside]  # all pairs of neighbours in the mask
+    # Union-find: each pixel points to one of its component that has a smaller number, or to itself.
+    root = np.arange(n)
+    while len(a) > 0:
+        np.minimum.at(root, np.maximum(a, b), np.minimum(a, b))
+        while (root[root] != root).any():
+            root = root[root]
+        a, b = root[a], root[b]
+        a, b = a[a != b], b[a != b]
+    numbers[mask] = root
+    areas = np.bincount(root)
+    return [measure(numbers == k, pixels) for k in np.argsort(-areas)[:8] if areas[k] > 9]
 
 
-def keep_digit(ink):
-    """Return an image that is 255 where the digit is and 0 elsewhere; 0 everywhere if none is."""
-    noise = np.median(ink) - np.percentile(ink, 16)  # its standard deviation
-    while True:
-        # The numbers are tried out. If nothing is darker than its paper by 20 (of 255) and by 7
-        # times the noise, there is no ink; otherwise, ink is what is 0.4 as dark as the darkest.
-        threshold = 0.4 * ink.max() if ink.max() > max(20, 7 * noise) else np.inf
-        mask = Image.fromarray(np.uint8(255 * (ink > threshold)))
-        digit = drop_parts(mask)
-        if digit.getbbox() or not mask.getbbox():
-            return digit
-        # All of it touches the border. Look for weaker ink elsewhere (which may be dirt).
-        ink = np.where(np.asarray(mask.filter(ImageFilter.MaxFilter(9))) > 0, 0, ink)
+def measure(mask, pixels):
+    """Return the Part of an image, float (h, w), that a mask shows."""
+    places = np.argwhere(mask)
+    first, last = places.min(axis=0), places.max(axis=0)
+    at_start, at_end = first == 0, last == np.array(mask.shape) - 1
+    thickness, left = -1, mask
+    while left.any() and not left.all():
+        thickness, left = thickness + 2, grow(left, np.minimum)
+    # A stroke has the same paper on both sides. What is left of the edge of a sheet, a table or a
+    # shadow is not lighter than what is on one side of it.
+    inside, outside = pixels[mask].mean(), pixels[around(mask)].mean()
+    surrounded = np.mean(pixels[around(mask)] < (inside + outside) / 2)
+    return Part(mask, first, last - first + 1, len(places), thickness, inside - outside, surrounded,
+                sum(at_start) + sum(at_end), any(at_start & at_end))
 
 
-def drop_parts(mask):
-    """Return the mask without the connected parts that touch the border (a shadow, a table, lines
-    of the paper) or that are much smaller than the largest (dirt)."""
-    # Floodfill is slow, so the mask is made smaller. A pixel with any ink in it counts as ink.
-    small = mask.reduce(3).point(lambda value: 255 * (value > 0))
-    framed = ImageOps.expand(small, 1, fill=255)
-    ImageDraw.floodfill(framed, (0, 0), 0)  # removes the frame and all that touches it
-    parts = []
-    while framed.getbbox():
-        before = np.array(framed)
-        y, x = np.argwhere(before)[0].tolist()
-        ImageDraw.floodfill(framed, (x, y), 0)
-        parts.append(before - np.asarray(framed))
-    largest = max((part.sum() for part in parts), default=0)
-    kept = sum((part for part in parts if part.sum() > largest / 10), np.zeros_like(framed))
-    kept = Image.fromarray(kept[1:-1, 1:-1]).resize(mask.size, Image.NEAREST)
-    return ImageChops.multiply(mask, kept)
+def around(mask):
+    """Return the mask of what is around a part, without the pixels beside it, which are blurred."""
+    return grow(grow(grow(mask))) & ~grow(mask)
+
+
+def grow(mask, extreme=np.maximum):
+    """Return the mask a pixel larger (a dilation) or, with np.minimum, smaller (an erosion)."""
+    padded = np.pad(mask, 1, mode="edge")
+    rows = extreme(extreme(padded[:-2], padded[1:-1]), padded[2:])
+    return extreme(extreme(rows[:, :-2], rows[:, 1:-1]), rows[:, 2:])
+
+
+def score(part):
+    """Return how much a part is like a digit."""
+    length = max(part.size)
+    return (math.sqrt(max(part.strength, 0) * length / math.sqrt(part.mask.size))
+            * min(part.area / part.thickness ** 2, 15)  # strokes are long; more than 15 is a frame
+            * np.clip(3.5 - 10 * part.thickness / length, 0, 1)  # and a sheet round them is thick
+            * part.surrounded ** 6
+            * 0.5 ** part.sides * (not part.spans)  # a table, or lines of the paper
+            * (0.15 if is_wide(part) else 1))
+
+
+def is_wide(part):
+    """Return whether a part is rather a line of the paper, or grain of wood, than a digit."""
+    return part.size[1] > 2.5 * part.size[0]
+
+
+def choose_parts(candidates):
+    """Return where the digit is, bool (h, w), where its strokes end (as ink), and the doubts."""
+    best = candidates[0]
+    outside, inside = best.ink[around(best.part.mask)].mean(), best.ink[best.part.mask].mean()
+    edge = outside + EDGE * (inside - outside)
+    parts = find_parts(best.ink > edge, best.pixels)
+    main = overlapping(parts, best.part)
+    # What was drawn with the same pen may be the digit in a frame, another part of the digit, such
+    # as the bar of a 5, or another digit.
+    drawn = [part for part in parts if part is not main and not part.spans
+             and part.surrounded > 0.8 and part.strength > 0.4 * main.strength
+             and part.thickness < 2.5 * main.thickness and part.area > 0.08 * main.area]
+    margin = 0.08 * max(main.size)
+    framed = [part for part in drawn if min(part.top_left - main.top_left) > margin
+              and min(main.top_left + main.size - part.top_left - part.size) > margin]
+    main = framed[0] if framed else main
+    near = main.mask
+    for _ in range(round(0.2 * max(main.size))):
+        near = grow(near)
+    digit = [main] + [part for part in drawn if part is not main and (part.mask & near).any()]
+    others = [part for part in drawn if not (part.mask & near).any() and not is_wide(part)
+              and part.area > 0.2 * main.area and part.sides <= main.sides]
+    mask = np.any([part.mask for part in digit], axis=0)
+
+    height, width = main.size
+    rows, columns = np.nonzero(mask)
+    fainter = find_parts(best.ink > outside + EDGE / 2 * (inside - outside), best.pixels)
+    whole = overlapping(fainter, main)
+    opposite = {"dark": "light", "light": "dark", "opaque": None}[best.layer]
+    rival = max((each.score for each in candidates if each.layer == opposite), default=0)
+    doubts = {
+        "it touches the border of the picture": any(part.sides for part in digit),
+        "there is another large part": others,
+        "there is a frame round it": framed,
+        "it fills most of its box": main.area > 0.66 * height * width and width > 0.4 * height,
+        "a part of it is faint": (max(whole.size - main.size) > 0.15 * max(main.size)
+                                  and whole.sides <= main.sides),  # lines of the paper have more
+        "it is wider than high": np.ptp(columns) > 1.2 * np.ptp(rows),
+        "it is very small in the picture": max(main.size) < 0.12 * min(main.mask.shape),
+        "dark or light ink could not be told": rival > 0.6 * best.score,
+    }
+    return mask, edge, [doubt for doubt, holds in doubts.items() if holds]
+
+
+def overlapping(parts, other):
+    """Return the first of some parts that has a pixel of the other one, or else the other one."""
+    return next((part for part in parts if (part.mask & other.mask).any()), other)
+
+
+def cut_out(ink, mask, edge):
+    """Return what is in a mask and more ink than `edge`: white on black and 80 pixels long."""
+    rows, columns = np.nonzero(mask)
+    smooth = Image.fromarray(np.float32(np.where(grow(mask), ink, 0)))
+    smooth = smooth.crop((columns.min(), rows.min(), columns.max() + 1, rows.max() + 1))
+    return Image.fromarray(np.uint8(255 * (np.asarray(resize(smooth, 80)) > edge)))
 
 
 def thicken(digit):
-    """Return the digit cut out, with strokes that are at least as thick as MNIST's."""
-    digit = ImageOps.expand(resize(digit.crop(digit.getbbox()), 80), 10)  # space to grow
+    """Return the digit, 80 pixels long, with strokes that are at least as thick as MNIST's."""
+    digit = ImageOps.expand(digit, 10)  # space to grow
     area = np.mean(digit)
     edge = area - np.mean(digit.filter(ImageFilter.MinFilter(3)))  # the outermost pixels
     width = 2 * area / edge  # since an edge is at each side of a stroke
@@ -146,7 +307,12 @@ def find_images(directory):
     found = []
     for path in list_entries(directory):
         if path.is_dir():
-            found += [(image, path.name) for image in list_entries(path)]
+            images = list_entries(path)
+            for image in images:
+                if image.is_dir():
+                    raise DataError(f"{image}: a directory inside that of a class. Classes must be "
+                                    f"directories in {directory}, with nothing but images")
+            found += [(image, path.name) for image in images]
         elif re.match("[0-9](?![0-9])", path.name):
             found.append((path, path.name[0]))
         else:
@@ -173,22 +339,52 @@ def number_classes(names):
     names = sorted(set(names))
     if len(names) > 10:
         raise DataError(f"{len(names)} classes, more than 10: {', '.join(names)}")
-    free = [label for label in range(10) if str(label) not in names]
-    return {name: int(name) if re.fullmatch("[0-9]", name) else free.pop(0) for name in names}
+    digits = {name: int(name) for name in names if re.fullmatch("0*[0-9]", name)}
+    free = [label for label in range(10) if label not in digits.values()]
+    return {name: digits[name] if name in digits else free.pop(0) for name in names}
 
 
-def draw_sheet(paths, digits):
-    """Return an image of image files, each beside its digit, uint8 (28, 28), with its name."""
+def draw_sheet(rows):
+    """Return an image of (path, image, digit, doubts): images beside their digits, with names."""
     columns, width, height = 5, 224, 128
-    sheet = Image.new("RGB", (columns * width, math.ceil(len(paths) / columns) * height), "grey")
-    for n, (path, digit) in enumerate(zip(paths, digits)):
+    sheet = Image.new("RGB", (columns * width, math.ceil(len(rows) / columns) * height), "grey")
+    draw = ImageDraw.Draw(sheet)
+    for n, (path, image, digit, doubts) in enumerate(rows):
         x, y = n % columns * width + 4, n // columns * height + 4
-        original = open_image(path)
-        original.thumbnail((104, 104))
-        sheet.paste(original, (x, y), original)
+        sheet.paste(image, (x, y), image)
         sheet.paste(Image.fromarray(digit).resize((104, 104), Image.NEAREST), (x + 108, y))
-        ImageDraw.Draw(sheet).text((x, y + 108), f"{path.parent.name}/{path.name}"[-34:])
+        draw.text((x, y + 108), f"{path.parent.name}/{path.name}"[-34:])
+        if doubts:
+            draw.rectangle((x - 4, y - 4, x + width - 5, y + height - 5), outline="red", width=3)
     return sheet
+
+
+def read_images(paths):
+    """Return the digits in image files, uint8 (n, 28, 28), what draw_sheet() takes of the first
+    hundred, and the number of those that are doubtful.
+
+    Names doubtful ones, and all that can't be read, on stderr. Raises DataError if there are some.
+    """
+    digits, rows, n_doubtful, n_unread = np.zeros((len(paths), 28, 28), np.uint8), [], 0, 0
+    for n, path in enumerate(paths):
+        try:
+            image, digits[n], doubts = prepare(path)
+        except DataError as err:
+            print(err, file=sys.stderr)
+            n_unread += 1
+            continue
+        if doubts:
+            print(f"{path}: probably wrong: {doubts}", file=sys.stderr)
+            n_doubtful += 1
+        if n < 100:
+            image.thumbnail((104, 104))
+            rows.append((path, image, digits[n], doubts))
+        if (n + 1) % 500 == 0:
+            print(f"{n + 1} of {len(paths)} images read", file=sys.stderr)
+    if n_unread > 0:
+        raise DataError(f"{n_unread} of {len(paths)} images can't be used (see above). Nothing was "
+                        "written")
+    return digits, rows, n_doubtful
 
 
 def main(argv=None):
@@ -212,32 +408,41 @@ def main(argv=None):
                              "of the images is for testing, and the rest for training)")
     args = parser.parse_args(argv)
     if os.path.lexists(args.train_dir):
-        raise DataError(f"{args.train_dir}: is there already. Remove it, or choose another name")
+        raise DataError(f"{args.train_dir}: is there already. The second argument, DIR, is the "
+                        "directory to be made: choose a new name")
     found = find_images(args.images)
+    label_of = number_classes(name for _, name in found)
+    others = [name for name in label_of if not re.fullmatch("0*[0-9]", name)]
+    if args.test_only and others:
+        raise DataError(f"{args.images}: with --test-only, classes must be digits as MNIST's are, "
+                        f"not {', '.join(others)}")
     if len(found) < 6 and not args.test_only:
         raise DataError(f"{args.images}: {len(found)} images are too few to train with: take 6 or "
                         "more, or use --test-only")
     if not args.test_only:
         found = [found[i] for i in np.random.RandomState(0).permutation(len(found))]
-    label_of = number_classes(name for _, name in found)
     paths, labels = [path for path, _ in found], np.array([label_of[name] for _, name in found])
-    digits = np.zeros((len(paths), 28, 28), np.uint8)
-    for n, path in enumerate(paths):
-        digits[n] = read_image(path)
-        if (n + 1) % 500 == 0:
-            print(f"{n + 1} of {len(paths)} images read", file=sys.stderr)
 
-    n_test = len(paths) if args.test_only else len(paths) // 6
-    if args.test_only:
-        train = read_examples(Path(__file__).parent, "train", one_hot=False)
-    else:
-        train = digits[n_test:], labels[n_test:]
-    write_data_sets(args.train_dir, *train, digits[:n_test], labels[:n_test], white=255)
-    draw_sheet(paths[:100], digits).save(args.train_dir / "images.png")
+    # All is written into another directory, which Python removes if anything ends the program.
+    try:
+        with tempfile.TemporaryDirectory(prefix=f"{args.train_dir.name}-",
+                                         dir=args.train_dir.parent) as temporary:
+            digits, rows, n_doubtful = read_images(paths)
+            n_test = len(paths) if args.test_only else len(paths) // 6
+            train = digits[n_test:], labels[n_test:]
+            if args.test_only:
+                train = read_examples(Path(__file__).parent, "train", one_hot=False)
+            new = Path(temporary) / "new"
+            write_data_sets(new, *train, digits[:n_test], labels[:n_test], white=255)
+            draw_sheet(rows).save(new / "images.png")
+            new.rename(args.train_dir)
+    except OSError as err:
+        raise DataError(f"{args.train_dir}: {err.strerror or err}") from err
     print(f"{len(train[0])} images for training, {n_test} for testing")
     for name, label in label_of.items():
         print(f"images of class {name} (label {label}): {np.sum(labels == label)}")
-    print(f"Look at {args.train_dir / 'images.png'}: what became of the first hundred images")
+    print(f"Look at {args.train_dir / 'images.png'}: what became of the first hundred images. "
+          f"Probably wrong: {n_doubtful}" + " (framed in red)" * (n_doubtful > 0))
 
 
 def write_data_sets(train_dir, train_images, train_labels, test_images, test_labels, white):
@@ -272,7 +477,10 @@ def write_data_sets(train_dir, train_images, train_labels, test_images, test_lab
 
 def image_bytes(name, images, white):
     """Return images as uint8 (n, 28, 28), with 255 for `white`. Raises ValueError, with `name`."""
-    images = as_floats(name, images)
+    images = np.asarray(images)
+    is_ready = images.dtype == np.uint8 and white == 255  # MNIST's 60,000 would need 376 MB
+    if not is_ready:
+        images = as_floats(name, images)
     if images.shape[1:] not in [(28, 28), (784,)] or len(images) == 0:
         raise ValueError(f"{name}: shape {images.shape}, not (n, 28, 28) or (n, 784)")
     low, high = images.min(), images.max()  # NaN, if there is one
@@ -280,8 +488,10 @@ def image_bytes(name, images, white):
         raise ValueError(f"{name}: pixels from {low} to {high}, not from 0 to white, {white}")
     if high < white / 2:
         raise ValueError(f"{name}: the brightest pixel, {high}, is not half of white, {white}")
-    images *= 255 / white
-    return np.rint(images, out=images).astype(np.uint8).reshape(-1, 28, 28)
+    if not is_ready:
+        images *= 255 / white
+        images = np.rint(images, out=images).astype(np.uint8)
+    return images.reshape(-1, 28, 28)
 
 
 def label_bytes(name, labels, n):
@@ -306,7 +516,12 @@ def as_floats(name, values):
 
 
 if __name__ == "__main__":
+    # The name of a class may have characters that the terminal has not.
+    sys.stdout.reconfigure(errors="backslashreplace")
     try:
         main()
     except DataError as err:
         sys.exit(f"own_data.py: error: {err}")
+    except KeyboardInterrupt:
+        sys.tracebacklimit = 0  # no traceback, only the line "KeyboardInterrupt"
+        raise  # Python then ends as after any Ctrl-C, so that a loop in the shell ends, too
