@@ -19,8 +19,6 @@ from PIL import Image, ImageDraw, ImageFilter, ImageOps, UnidentifiedImageError
 
 from mnist_data.input_data import DataError, read_examples
 
-Image.MAX_IMAGE_PIXELS = None  # phones make more than Pillow allows; open_image() has a limit
-
 # The search for the digit. These numbers were tried out together, on hundreds of pictures.
 AREA = 40_000  # pixels of the image that is searched: fewer are faster, but lose small digits
 FALL = 0.6  # each level of brightness at which parts are looked for is 0.6 of the one before
@@ -58,6 +56,7 @@ def open_image(path):
 
     A large image is made smaller, but its shorter side keeps 400 pixels or more.
     """
+    pillows_limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # phones make more
     try:
         # Of a TIFF file that Pillow opens by its name, it may confuse width and height.
         with open(path, "rb") as f, Image.open(f) as image:
@@ -82,6 +81,8 @@ def open_image(path):
                         "PDF as PNG or JPEG") from err
     except Exception as err:  # for a damaged file, Pillow raises errors of many kinds
         raise DataError(f"{path}: {' '.join(str(err).split())}") from err
+    finally:
+        Image.MAX_IMAGE_PIXELS = pillows_limit
 
 
 def resize(image, length):

@@ -20,13 +20,15 @@ only_recon = pytest.mark.parametrize("script", [autoencoder_recon], indirect=Tru
 only_encoder = pytest.mark.parametrize("script", [encoder_2d], indirect=True)
 
 
-def changed(script, old, new):
-    """Return the script as a module with a new text in place of an old one: what a reader's change makes of it."""
+def changed(script, changes):
+    """Return the script as a module with new texts in place of old ones, a dict: what a reader's changes make of it."""
     text = Path(script.__file__).read_text("utf-8")
-    assert old in text, old
+    for old, new in changes.items():
+        assert old in text, old
+        text = text.replace(old, new)
     module = ModuleType(script.__name__)
     module.__file__ = script.__file__
-    exec(compile(text.replace(old, new), script.__file__, "exec"), vars(module))
+    exec(compile(text, script.__file__, "exec"), vars(module))
     return module
 
 

@@ -50,7 +50,7 @@ def test_a_model_of_other_images_is_refused(trained, refused, small_data):
      ["Shape RandomStandardNormal Mul AddV2", *["MatMul AddV2 Sigmoid"] * 4, "Sub Square Mean"]),
 ])
 def test_a_model_of_other_formulas_is_refused(old, new, operations, trained, refused, monkeypatch):
-    monkeypatch.setattr(autoencoder_recon, "build_network", changed(autoencoder_recon, old, new).build_network)
+    monkeypatch.setattr(autoencoder_recon, "build_network", changed(autoencoder_recon, {old: new}).build_network)
     saved = " ".join([*["MatMul AddV2 Sigmoid"] * 4, "Sub Square Mean"])  # the article's
     assert refused("--checkpoint-dir", "c") == (f"c/autoencoder_recon-1: trained with the operations {saved}, "
                                                 f"not with the operations {' '.join(operations)}")

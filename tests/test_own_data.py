@@ -138,6 +138,7 @@ def test_large_images_are_made_smaller_before_they_are_used(tmp_path):
     (tmp_path / "a.pgm").write_bytes(b"P5 16000 12500 255\n")  # the header of an image of 200 megapixels
     with pytest.raises(input_data.DataError, match="truncated|not enough image data"):
         own_data.open_image(tmp_path / "a.pgm")
+    assert Image.MAX_IMAGE_PIXELS < 16000 * 12500  # Pillow's own limit holds elsewhere in this process.
 
 
 def drawn(path, *lines, size=(400, 400), paper=230):

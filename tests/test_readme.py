@@ -1,26 +1,23 @@
-"""What the README says: its words, flags, commands and programs."""
+"""What the README files say: their words, flags, commands, programs, links and pictures."""
 import re
-import shutil
+import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from helpers import ROOT, SCRIPTS, codes_and_reconstructions, only_recon, run_layers
+import tensorflow.compat.v1 as tf
+from helpers import ROOT, SCRIPTS, changed, codes_and_reconstructions, only_recon, tensors
 from packaging.requirements import Requirement
 
 import autoencoder_recon
 import encoder_2d
 from mnist_data import input_data, own_data
 
-README = (ROOT / "README.md").read_text("utf-8")
-ARRAYS, DECODE, STARS, DIGITS = re.findall(r"```python\n(.*?)```", README, re.S)
-
-
-def section(title):
-    text = README.partition(f"\n## {title}")[2].partition("\n## ")[0]
-    assert text, f"README.md has no section {title}"
-    return text
+PAGES = {page: (ROOT / page / "README.md").read_text("utf-8") for page in (".", "mnist_data", "tests")}
+README, DATA_README = PAGES["."], PAGES["mnist_data"]
+KERAS, NOISY = re.findall(r"```python\n(.*?)```", README, re.S)
+RECOGNISE, ARRAYS = re.findall(r"```python\n(.*?)```", DATA_README, re.S)
 
 
 def test_each_python_that_is_named_gets_a_tensorflow():
@@ -39,46 +36,93 @@ def test_each_python_that_is_named_gets_a_tensorflow():
         f"{setup}python autoencoder_recon.py && python encoder_2d.py", f"{setup}pytest"]
 
 
-def test_the_lines_that_are_explained_are_in_the_scripts():
+@pytest.mark.parametrize("page", PAGES)
+def test_links_and_pictures(page):
+    """Each leads to a file, or to a heading of the page, and each picture is shown somewhere."""
+    headings = re.findall("^#+ (.+)$", PAGES[page], re.M)
+    anchors = ["#" + re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings]
+    for target in re.findall(r"\]\((?!http)(.+?)\)", PAGES[page]):
+        assert target in anchors or (ROOT / page / target).is_file(), target
+    pictures = {path.name for path in (ROOT / ".github").glob("*.png")}
+    assert pictures == set(re.findall(r"\.github/([\w.]+)", "".join(PAGES.values())))
+
+
+def test_the_lines_that_are_named_are_in_the_scripts():
     recon, encoder = (Path(script.__file__).read_text("utf-8") for script in SCRIPTS)
-    lines = re.findall(r"`(.+?)`", section("Words"))
-    assert len(lines) == 13
-    for line in lines:
-        assert line in recon and line in encoder, line
-    for changed in ["scale=4**2", "n_hidden_2 = 128"]:  # It is there once.
-        assert recon.count(changed) == 1 and f"`{changed}`" in section("Experiments")
+    words = README.partition("## TensorFlow 1's words")[2].partition("\n## ")[0]
+    lines = re.findall(r"^\| `(.+?)`", words, re.M)
+    assert len(lines) == 7
+    for line in [*lines, "scale=4**2", "encoder(X)", "tf.nn.sigmoid"]:
+        assert line in recon and line in encoder and f"`{line}`" in README, line
+    assert "n_hidden_2 = 128" in recon and "`n_hidden_2 = 128`" in README
 
 
-def test_the_flags_are_those_of_the_help(script, monkeypatch, capsys):
-    """The help needs no docstring, which `python -OO` removes."""
-    monkeypatch.setattr(script, "__doc__", None)
-    with pytest.raises(SystemExit):
-        script.main(["--help"])
-    flags = set(re.findall("`(--[\\w-]+)`", section("Flags"))) - {"--help"}
-    if script is encoder_2d:
-        flags.remove("--examples-to-show")
-    assert flags == set(re.findall(r"^  (--[\w-]+)", capsys.readouterr().out, re.M))
+def test_each_command_of_a_script_has_flags_that_it_knows(monkeypatch):
+    commands = re.findall(r"^(?:python3 .* && )?python (\w+)\.py(.*)$", "\n".join(PAGES.values()), re.M)
+    assert len(commands) == 13
+    for name, flags in commands:
+        script = {script.__name__: script for script in SCRIPTS}[name]
+        monkeypatch.setattr(script, "check_paths", lambda parser, args: sys.exit("the flags are right"))
+        with pytest.raises(SystemExit, match="the flags are right"):
+            script.main(flags.split())
+
+
+def test_the_network_in_keras_has_as_many_weights(mnist):
+    program = KERAS.replace('"mnist_data")', f'"{ROOT}/mnist_data", validation_size=59_000)')
+    names = {}
+    exec(program.replace("epochs=10", "epochs=1"), names)
+    with tf.Graph().as_default():
+        autoencoder_recon.build_network(0.01)
+        assert names["model"].count_params() == sum(v.shape.num_elements() for v in tf.trainable_variables())
 
 
 @only_recon
-def test_own_images(run, small_data):
-    """The commands of both sections work on image files. Only the epochs are fewer here."""
-    digits = input_data.read_data_sets(small_data).validation.images[:24].reshape(24, 28, 28)
-    for n, digit in enumerate(digits):
+def test_the_noisy_digits_are_drawn_above_the_restored_ones(script, run, small_data, monkeypatch):
+    new = [re.search(r"`(encoder\(tf\.add\(.*?)` for", README)[1], *NOISY.splitlines()]
+    old = ["encoder(X)", "        encode_decode = sess.run(y_pred, feed_dict={X: mnist.test.images})",
+           "        figure = draw(mnist.test.images[:args.examples_to_show],"]
+    monkeypatch.setattr(script, "main", changed(script, dict(zip(old, new))).main)
+    monkeypatch.setattr(plt, "close", lambda figure: None)
+    run("--training-epochs", 1)
+    drawn = np.array([ax.images[0].get_array().ravel() for ax in plt.gcf().axes[:10]])
+    noise = drawn - input_data.read_data_sets(small_data).test.images[:10]
+    assert noise.std() == pytest.approx(0.5, abs=0.02) and abs(noise.mean()) < 0.03
+
+
+def test_own_digits_and_images(tmp_path, monkeypatch, capsys, mnist):
+    """The commands work on image files, and so does the program after them. Only the trainings are shorter here."""
+    monkeypatch.chdir(tmp_path)
+    Path("mnist_data").symlink_to(ROOT / "mnist_data")
+    for n, digit in enumerate(mnist.validation.images[:24].reshape(24, 28, 28)):
         for path in [f"pictures/{'cats' if n % 2 else 'dogs'}/{n}.png", f"photos/{n % 10}-{n}.png"]:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             plt.imsave(path, digit, cmap="gray_r")
-    commands = re.findall(r"^python (.+?) (.+)$", section("Your own") + section("Train with"), re.M)
-    assert [name for name, flags in commands] == ["-m", *["autoencoder_recon.py"] * 2, "-m", "autoencoder_recon.py"]
+    commands = re.findall(r"^python (.+?) (.+)$", DATA_README, re.M)
+    assert len(commands) == 7 and all(command in DATA_README for command in re.findall("^python -m .*$", README, re.M))
     for name, flags in commands:
-        flags = re.sub("(epochs|size) [0-9]+", r"\1 5", flags).split()
-        if name == "-m":
-            own_data.main(flags[1:])
-        elif "checkpoints/recon" in flags:
-            run("--data-dir", ROOT / "mnist_data", *flags, "--training-epochs", 1)
-        else:
-            run(*flags)
-    assert Path("my_digits.png").exists() and Path("my_data.png").exists()
+        shorter = ["--training-epochs", "1"]
+        if "checkpoints/my_data" in flags:
+            shorter += ["--validation-size", "5", "--batch-size", "5"]
+        elif name != "-m":
+            shorter += ["--validation-size", "59000"]
+        script = {"-m": own_data, "autoencoder_recon.py": autoencoder_recon, "encoder_2d.py": encoder_2d}[name]
+        script.main(flags.split()[1:] if name == "-m" else [*flags.split(), *shorter])
+    assert re.findall("resumed from (.*?), after epoch 1; 0 more", capsys.readouterr().err) == [
+        "checkpoints/recon/autoencoder_recon-1", "checkpoints/2d/encoder_2d-1"]
+    exec(RECOGNISE, {})
+    own = input_data.read_data_sets("my_digits").test.images
+    codes, own_codes = (codes_and_reconstructions(autoencoder_recon, tensors("checkpoints/recon"), images)[0]
+                        for images in (mnist.test.images, own))
+    nearest = [mnist.test.labels[np.argmin(((codes - code) ** 2).sum(axis=1))] for code in own_codes]
+    names = sorted(path.name for path in Path("photos").iterdir())
+    assert capsys.readouterr().out.splitlines() == [
+        f"{name}: nearest to a {digit}" for name, digit in zip(names, nearest)]
+    stars = [line.get_xydata()[0] for line in plt.gca().lines]
+    expected, _ = codes_and_reconstructions(encoder_2d, tensors("checkpoints/2d"), own)
+    np.testing.assert_allclose(stars, expected, atol=1e-3)
+    assert [text.get_text() for text in plt.gca().texts[10:]] == names
+    assert all(Path(f"{name}.png").exists() for name in ("xavier", "my_digits", "my_plane", "my_data", "stars"))
+    plt.close("all")
 
 
 def test_arrays(tmp_path, monkeypatch):
@@ -95,40 +139,3 @@ def test_arrays(tmp_path, monkeypatch):
         for data_set, expected in [(sets.train, train), (sets.test, test)]:
             np.testing.assert_array_equal(np.rint(data_set.images * 255), expected[:, 1:])
             assert data_set.labels.tolist() == expected[:, 0].tolist()
-
-
-def test_decode(script, mnist_run, mnist, tmp_path, monkeypatch, capsys):
-    """It gives what NumPy makes of the saved weights. In the plane, a tile is what NumPy decodes from its place."""
-    monkeypatch.chdir(tmp_path)
-    program, directory = DECODE + STARS, "checkpoints/2d"
-    if script is autoencoder_recon:
-        program = (DECODE.partition("    # The plane")[0] + DIGITS).replace("encoder_2d", "autoencoder_recon")
-        program, directory = program.replace("checkpoints/2d", "checkpoints/recon"), "checkpoints/recon"
-    with pytest.raises(SystemExit, match=f"There is no model in {directory}"):
-        exec(program, {})
-    for source, name in [(mnist_run.directory / "new/c", directory), (ROOT / "mnist_data", "mnist_data"),
-                         (ROOT / "mnist_data", "my_digits")]:
-        shutil.copytree(source, name)
-    exec(program, {})
-    codes, reconstructions = codes_and_reconstructions(script, mnist_run.checkpoint, mnist.test.images)
-    np.testing.assert_allclose(np.load("codes.npy"), codes, atol=1e-3)
-    mse = float(re.fullmatch(r"Test MSE: (\S+)\n", capsys.readouterr().out)[1])
-    assert mse == pytest.approx(np.mean((mnist.test.images - reconstructions) ** 2), rel=1e-3)
-    if script is autoencoder_recon:
-        drawn = [ax.images[0].get_array() for ax in plt.gcf().axes]
-        np.testing.assert_allclose(drawn[10:], reconstructions[:10].reshape(10, 28, 28), atol=1e-3)
-        assert Path("digits.png").exists()
-        return
-    plane, stars = (plt.figure(number) for number in plt.get_fignums())
-    (image,) = plane.axes[0].images
-    (left, bottom), (right, top) = np.percentile(codes, [5, 95], axis=0)
-    half = (right - left) / 30, (top - bottom) / 30  # of a tile's size
-    assert image.origin == "upper" and image.get_extent() == pytest.approx(
-        [left - half[0], right + half[0], bottom - half[1], top + half[1]], rel=1e-3)
-    for row, column in [(0, 0), (2, 13), (15, 4)]:
-        place = np.array([left + (right - left) * column / 15, top - (top - bottom) * row / 15])
-        tile = image.get_array()[28 * row:28 * (row + 1), 28 * column:28 * (column + 1)]
-        np.testing.assert_allclose(tile.ravel(), run_layers(script, "decoder", mnist_run.checkpoint, place), atol=2e-3)
-    points, own = stars.axes[0].collections
-    np.testing.assert_allclose(own.get_offsets(), points.get_offsets())  # since my_digits is MNIST here
-    assert Path("plane.png").exists() and Path("stars.png").exists()

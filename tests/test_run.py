@@ -92,7 +92,7 @@ def test_the_logged_graph_has_the_articles_parts(mnist_run):
 
 
 def test_the_test_mse_is_one_whatever_the_cost_is(script, run, monkeypatch, small_data):
-    other = changed(script, "tf.square(y_true - y_pred)", "tf.abs(y_true - y_pred)")
+    other = changed(script, {"tf.square(y_true - y_pred)": "tf.abs(y_true - y_pred)"})
     monkeypatch.setattr(script, "build_network", other.build_network)
     out, _ = run("--training-epochs", 1, "--checkpoint-dir", "c")
     images = input_data.read_data_sets(small_data).test.images
