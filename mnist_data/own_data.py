@@ -23,7 +23,7 @@ from mnist_data.input_data import DataError, read_examples
 AREA = 40_000  # pixels of the image that is searched: fewer are faster, but lose small digits
 FALL = 0.6  # each level of brightness at which parts are looked for is 0.6 of the one before
 MIN_STRENGTH, MIN_NOISES = 20, 6  # ink differs from paper by 20 (of 255) and 6 times the noise
-MIN_SCORE = 14  # of score(): digits had 24 or more; bare tables, blank and ruled paper, 8 or less
+MIN_SCORE = 14  # of score(): nearly all digits have more; most bare tables and blank paper, less
 EDGE = 0.37  # a stroke ends where it has this part of its strength
 
 
@@ -43,11 +43,14 @@ def prepare(path):
     image, pages = open_image(path)
     candidates = find_candidates(image)
     if not candidates:
-        raise DataError(f"{path}: nothing in it is like a digit")
-    mask, edge, doubts = choose_parts(candidates)
+        raise DataError(f"{path}: nothing in it is like a digit with paper around it")
+    best = candidates[0]
+    parts, others, frames = choose_parts(best)
+    doubts = find_doubts(candidates, parts, others, frames)
     if pages > 1:
         doubts.append(f"only the first of {pages} pages was read")
-    digit = place(thicken(cut_out(candidates[0].ink, mask, edge)))
+    mask = np.any([part.mask for part in parts], axis=0)
+    digit = place(thicken(cut_out(best.ink, mask, ink_level(best, EDGE))))
     return image, digit, "; ".join(doubts)
 
 
@@ -181,9 +184,9 @@ def measure(mask, pixels):
     places = np.argwhere(mask)
     first, last = places.min(axis=0), places.max(axis=0)
     at_start, at_end = first == 0, last == np.array(mask.shape) - 1
-    thickness, left = -1, mask
+    thickness, left = -1, mask  # the thickness is odd: the mask loses two pixels of it each time
     while left.any() and not left.all():
-        thickness, left = thickness + 2, grow(left, np.minimum)
+        thickness, left = thickness + 2, ~grow(~left)
     # A stroke has the same paper on both sides. What is left of the edge of a sheet, a table or a
     # shadow is not lighter than what is on one side of it.
     inside, outside = pixels[mask].mean(), pixels[around(mask)].mean()
@@ -194,14 +197,16 @@ def measure(mask, pixels):
 
 def around(mask):
     """Return the mask of what is around a part, without the pixels beside it, which are blurred."""
-    return grow(grow(grow(mask))) & ~grow(mask)
+    return grow(mask, 3) & ~grow(mask)
 
 
-def grow(mask, extreme=np.maximum):
-    """Return the mask a pixel larger (a dilation) or, with np.minimum, smaller (an erosion)."""
-    padded = np.pad(mask, 1, mode="edge")
-    rows = extreme(extreme(padded[:-2], padded[1:-1]), padded[2:])
-    return extreme(extreme(rows[:, :-2], rows[:, 1:-1]), rows[:, 2:])
+def grow(mask, n=1):
+    """Return the mask `n` pixels larger: a dilation."""
+    for _ in range(n):
+        padded = np.pad(mask, 1, mode="edge")
+        rows = padded[:-2] | padded[1:-1] | padded[2:]
+        mask = rows[:, :-2] | rows[:, 1:-1] | rows[:, 2:]
+    return mask
 
 
 def score(part):
@@ -220,48 +225,65 @@ def is_wide(part):
     return part.size[1] > 2.5 * part.size[0]
 
 
-def choose_parts(candidates):
-    """Return where the digit is, bool (h, w), where its strokes end (as ink), and the doubts."""
-    best = candidates[0]
-    outside, inside = best.ink[around(best.part.mask)].mean(), best.ink[best.part.mask].mean()
-    edge = outside + EDGE * (inside - outside)
-    parts = find_parts(best.ink > edge, best.pixels)
+def ink_level(best, fraction):
+    """Return how much ink a pixel has at this fraction of the way from the paper to the strokes."""
+    paper, strokes = best.ink[around(best.part.mask)].mean(), best.ink[best.part.mask].mean()
+    return paper + fraction * (strokes - paper)
+
+
+def choose_parts(best):
+    """Return the parts of the digit, the main one first; other large parts; frames around it."""
+    parts = find_parts(best.ink > ink_level(best, EDGE), best.pixels)
     main = overlapping(parts, best.part)
-    # What was drawn with the same pen may be the digit in a frame, another part of the digit, such
-    # as the bar of a 5, or another digit.
+    # What was drawn with the same pen may be a frame, what is in a frame, another part of the
+    # digit, such as the bar of a 5, or another digit.
     drawn = [part for part in parts if part is not main and not part.spans
              and part.surrounded > 0.8 and part.strength > 0.4 * main.strength
-             and part.thickness < 2.5 * main.thickness and part.area > 0.08 * main.area]
-    margin = 0.08 * max(main.size)
-    framed = [part for part in drawn if min(part.top_left - main.top_left) > margin
-              and min(main.top_left + main.size - part.top_left - part.size) > margin]
-    main = framed[0] if framed else main
-    near = main.mask
-    for _ in range(round(0.2 * max(main.size))):
-        near = grow(near)
-    digit = [main] + [part for part in drawn if part is not main and (part.mask & near).any()]
-    others = [part for part in drawn if not (part.mask & near).any() and not is_wide(part)
-              and part.area > 0.2 * main.area and part.sides <= main.sides]
-    mask = np.any([part.mask for part in digit], axis=0)
+             and part.area > 0.08 * main.area]
+    frames = [part for part in drawn if encloses(part, main)]
+    framed = [part for part in drawn if encloses(main, part)]
+    if framed:
+        frames, main = [main], framed[0]
+    near, digit, others = grow(main.mask, round(0.2 * max(main.size))), [main], []
+    for part in drawn:
+        if part is main or any(part is frame for frame in frames):
+            continue
+        if (part.mask & near).any() and part.thickness < 2.5 * main.thickness + 2:
+            digit.append(part)
+        elif part.area > 0.2 * main.area and part.sides <= main.sides and not is_wide(part):
+            others.append(part)
+    return digit, others, frames
 
+
+def encloses(outer, inner):
+    """Return whether the box of a part is well inside that of another one."""
+    margin = 0.08 * max(outer.size)
+    return (min(inner.top_left - outer.top_left) > margin
+            and min(outer.top_left + outer.size - inner.top_left - inner.size) > margin)
+
+
+def find_doubts(candidates, digit, others, frames):
+    """Return a list of what makes it doubtful that the digit, a list of parts, is right."""
+    best, main = candidates[0], digit[0]
     height, width = main.size
+    mask = np.any([part.mask for part in digit], axis=0)
     rows, columns = np.nonzero(mask)
-    fainter = find_parts(best.ink > outside + EDGE / 2 * (inside - outside), best.pixels)
+    fainter = find_parts(best.ink > ink_level(best, EDGE / 2), best.pixels)
     whole = overlapping(fainter, main)
-    opposite = {"dark": "light", "light": "dark", "opaque": None}[best.layer]
-    rival = max((each.score for each in candidates if each.layer == opposite), default=0)
+    rivals = [each for each in candidates
+              if each.score > 0.6 * best.score and not (each.part.mask & mask).any()]
     doubts = {
         "it touches the border of the picture": any(part.sides for part in digit),
         "there is another large part": others,
-        "there is a frame round it": framed,
+        "there is a frame round it": frames,
+        "something else in the picture is as much like a digit": rivals,
         "it fills most of its box": main.area > 0.66 * height * width and width > 0.4 * height,
         "a part of it is faint": (max(whole.size - main.size) > 0.15 * max(main.size)
                                   and whole.sides <= main.sides),  # lines of the paper have more
         "it is wider than high": np.ptp(columns) > 1.2 * np.ptp(rows),
-        "it is very small in the picture": max(main.size) < 0.12 * min(main.mask.shape),
-        "dark or light ink could not be told": rival > 0.6 * best.score,
+        "it is very small in the picture": max(main.size) < 0.12 * min(mask.shape),
     }
-    return mask, edge, [doubt for doubt, holds in doubts.items() if holds]
+    return [doubt for doubt, holds in doubts.items() if holds]
 
 
 def overlapping(parts, other):
@@ -305,7 +327,7 @@ def find_images(directory):
     The class is the directory of the file or, for a file in `directory` itself, the digit with
     which its name begins. Raises DataError.
     """
-    found = []
+    found, nameless = [], []
     for path in list_entries(directory):
         if path.is_dir():
             images = list_entries(path)
@@ -317,8 +339,11 @@ def find_images(directory):
         elif re.match("[0-9](?![0-9])", path.name):
             found.append((path, path.name[0]))
         else:
-            raise DataError(f"{path}: the name does not begin with one digit as its label. Rename "
-                            "it, or move it into a directory that has the name of its class")
+            nameless.append(path.name)
+    if nameless:
+        raise DataError(f"{directory}: these names do not begin with one digit as their label: "
+                        f"{', '.join(nameless)}. Rename the files, or move them into directories "
+                        "that have the names of their classes")
     return found
 
 
@@ -409,8 +434,8 @@ def main(argv=None):
                              "of the images is for testing, and the rest for training)")
     args = parser.parse_args(argv)
     if os.path.lexists(args.train_dir):
-        raise DataError(f"{args.train_dir}: is there already. The second argument, DIR, is the "
-                        "directory to be made: choose a new name")
+        raise DataError(f"{args.train_dir}: is there already. The second argument, DIR, is made "
+                        "anew: choose another name or, if it is an old data set, remove it")
     found = find_images(args.images)
     label_of = number_classes(name for _, name in found)
     others = [name for name in label_of if not re.fullmatch("0*[0-9]", name)]
@@ -436,6 +461,8 @@ def main(argv=None):
             new = Path(temporary) / "new"
             write_data_sets(new, *train, digits[:n_test], labels[:n_test], white=255)
             draw_sheet(rows).save(new / "images.png")
+            names = "".join(f"{path.name}\n" for path in paths[:n_test])
+            (new / "test_images.txt").write_text(names, "utf-8", "surrogateescape")
             new.rename(args.train_dir)
     except OSError as err:
         raise DataError(f"{args.train_dir}: {err.strerror or err}") from err

@@ -2,6 +2,7 @@
 import io
 import os
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -193,23 +194,27 @@ def test_what_is_not_the_digit_is_dropped(other, tmp_path):
     assert abs(alone - together.astype(float)).mean() < 1 and doubts == ""
 
 
-def test_parts_that_do_not_touch_belong_to_the_digit(tmp_path):
-    """Such as the bar of a 5."""
-    five = ((160, 120, 150, 190, 230, 210, 230, 290, 150, 300), 16)
+@pytest.mark.parametrize("width", [6, 16])
+def test_parts_that_do_not_touch_belong_to_the_digit(width, tmp_path):
+    """Such as the bar of a 5, which may be thicker."""
+    five = ((160, 120, 150, 190, 230, 210, 230, 290, 150, 300), width)
     read, doubts = drawn(tmp_path / "a.png", five, ((185, 110, 250, 110), 16))
-    assert doubts == "" and read[4, 15:19].min() > 100 and read[8, 17:].max() == 0
+    top = np.nonzero(read)[0].min()
+    assert doubts == "" and read[top + 1, 15:19].min() > 100 and read[9, 17:].max() == 0  # the bar, and what is open
 
 
 DOUBTS = {  # what makes a picture doubtful, and what is drawn in it
     "it touches the border": [((120, 100, 240, 100, 160, 399), 16)],
     "another large part": [((70, 100, 170, 100, 110, 290), 16), ((260, 100, 350, 100, 300, 290), 16)],
     "a frame round it": [SEVEN, ((60, 50, 300, 50, 300, 340, 60, 340, 60, 40), 8)],
+    "there is a frame": [SEVEN, ((60, 50, 300, 50, 300, 340, 60, 340, 60, 40), 3)],  # printed, thinner than the digit
     "fills most of its box": [((130, 120, 240, 120, 240, 200, 140, 200, 140, 280, 240, 280), 70)],
     "very small": [((120, 100, 134, 100, 120, 130), 4)],
     "wider than high": [SEVEN, ((250, 100, 360, 100, 290, 290), 16)],
     "a part of it is faint": [((240, 100, 160, 290), 16), ((110, 100, 232, 100), 16, 170)],
-    "dark or light ink could not be told": [((0, 200, 399, 200), 400, 128), ((40, 100, 140, 100, 80, 290), 16, 20),
-                                            ((210, 100, 310, 100, 250, 290), 16, 236)],
+    "something else in the picture is as much like": [
+        ((0, 200, 399, 200), 400, 128), ((40, 100, 140, 100, 80, 290), 16, 20),
+        ((210, 100, 310, 100, 250, 290), 16, 236)],
 }
 
 
@@ -217,8 +222,8 @@ DOUBTS = {  # what makes a picture doubtful, and what is drawn in it
 def test_what_is_doubtful_is_named(reason, tmp_path):
     read, doubts = drawn(tmp_path / "a.png", *DOUBTS[reason])
     assert reason in doubts
-    if reason == "a frame round it":  # It is left out.
-        assert abs(read - drawn(tmp_path / "a.png", SEVEN)[0].astype(float)).mean() < 3
+    if "frame" in reason:  # It is left out.
+        assert abs(read - drawn(tmp_path / "a.png", SEVEN)[0].astype(float)).mean() < 15
 
 
 @pytest.mark.parametrize("ending", ["tif", "gif", "png", "mpo"])
@@ -332,6 +337,7 @@ def test_own_digits_in_place_of_mnists_test_digits(make, mnist):
     digits = [own_data.read_image(f"in/{digit}.png")[0] for digit in (1, 3, 7)]
     np.testing.assert_array_equal(np.rint(test.images * 255).reshape(3, 28, 28), digits)
     assert test.labels.tolist() == [1, 3, 7]
+    assert Path("out/test_images.txt").read_text("utf-8") == "1.png\n3.png\n7.png\n"
 
 
 def test_what_is_no_set_of_images_is_refused(make, tmp_path):
@@ -341,8 +347,9 @@ def test_what_is_no_set_of_images_is_refused(make, tmp_path):
     assert make(*(f"{n}.png" for n in range(5))) == (
         "in: 5 images are too few to train with: take 6 or more, or use --test-only")
     assert make(flags=("in/1.png", "out")) == "in/1.png: Not a directory"
+    assert make("10.png", "IMG_2031.jpg").startswith(
+        "in: these names do not begin with one digit as their label: 10.png, IMG_2031.jpg. Rename")
     for name in ("10.png", "IMG_2031.jpg"):
-        assert make(name).startswith(f"in/{name}: the name does not begin with one digit")
         (tmp_path / "in" / name).unlink()
     (tmp_path / "in/cats").mkdir()
     assert make() == "in/cats: there are no images in it"
@@ -355,7 +362,8 @@ def test_what_is_no_set_of_images_is_refused(make, tmp_path):
 
 
 @pytest.mark.parametrize("train_dir, reason", [
-    ("in", "is there already. The second argument, DIR, is the directory to be made: choose a new name"),
+    ("in", "is there already. The second argument, DIR, is made anew: choose another name or, if it is an old data "
+           "set, remove it"),
     ("in/0/a.png/new", "Not a directory"), ("missing/new", "No such file or directory"),
     ("x" * 300, "File name too long")])
 def test_a_directory_that_cannot_be_made_is_refused_before_an_image_is_read(train_dir, reason, make, tmp_path, capsys):

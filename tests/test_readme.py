@@ -51,7 +51,7 @@ def test_the_lines_that_are_named_are_in_the_scripts():
     recon, encoder = (Path(script.__file__).read_text("utf-8") for script in SCRIPTS)
     words = README.partition("## TensorFlow 1's words")[2].partition("\n## ")[0]
     lines = re.findall(r"^\| `(.+?)`", words, re.M)
-    assert len(lines) == 7
+    assert len(lines) == 6
     for line in [*lines, "scale=4**2", "encoder(X)", "tf.nn.sigmoid"]:
         assert line in recon and line in encoder and f"`{line}`" in README, line
     assert "n_hidden_2 = 128" in recon and "`n_hidden_2 = 128`" in README
@@ -117,10 +117,10 @@ def test_own_digits_and_images(tmp_path, monkeypatch, capsys, mnist):
     names = sorted(path.name for path in Path("photos").iterdir())
     assert capsys.readouterr().out.splitlines() == [
         f"{name}: nearest to a {digit}" for name, digit in zip(names, nearest)]
-    stars = [line.get_xydata()[0] for line in plt.gca().lines]
+    ax = plt.gcf().axes[0]
     expected, _ = codes_and_reconstructions(encoder_2d, tensors("checkpoints/2d"), own)
-    np.testing.assert_allclose(stars, expected, atol=1e-3)
-    assert [text.get_text() for text in plt.gca().texts[10:]] == names
+    np.testing.assert_allclose(ax.collections[1].get_offsets(), expected, atol=1e-3)
+    assert [f"{text.get_text()}.png" for text in ax.texts[10:]] == names
     assert all(Path(f"{name}.png").exists() for name in ("xavier", "my_digits", "my_plane", "my_data", "stars"))
     plt.close("all")
 
