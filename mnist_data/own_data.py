@@ -268,6 +268,8 @@ def find_doubts(candidates, digit, others, frames):
     height, width = main.size
     mask = np.any([part.mask for part in digit], axis=0)
     rows, columns = np.nonzero(mask)
+    edge = np.count_nonzero(main.mask & grow(~main.mask))
+    mean_thickness = 2 * main.area / edge  # since a stroke has an edge on each side
     fainter = find_parts(best.ink > ink_level(best, EDGE / 2), best.pixels)
     whole = overlapping(fainter, main)
     rivals = [each for each in candidates
@@ -278,6 +280,7 @@ def find_doubts(candidates, digit, others, frames):
         "there is a frame round it": frames,
         "something else in the picture is as much like a digit": rivals,
         "it fills most of its box": main.area > 0.66 * height * width and width > 0.4 * height,
+        "its strokes differ much in thickness": main.thickness > 2.4 * mean_thickness,
         "a part of it is faint": (max(whole.size - main.size) > 0.15 * max(main.size)
                                   and whole.sides <= main.sides),  # lines of the paper have more
         "it is wider than high": np.ptp(columns) > 1.2 * np.ptp(rows),

@@ -209,6 +209,7 @@ DOUBTS = {  # what makes a picture doubtful, and what is drawn in it
     "a frame round it": [SEVEN, ((60, 50, 300, 50, 300, 340, 60, 340, 60, 40), 8)],
     "there is a frame": [SEVEN, ((60, 50, 300, 50, 300, 340, 60, 340, 60, 40), 3)],  # printed, thinner than the digit
     "fills most of its box": [((130, 120, 240, 120, 240, 200, 140, 200, 140, 280, 240, 280), 70)],
+    "differ much in thickness": [SEVEN, ((150, 260, 210, 260), 60)],  # as where a shadow's edge joins it
     "very small": [((120, 100, 134, 100, 120, 130), 4)],
     "wider than high": [SEVEN, ((250, 100, 360, 100, 290, 290), 16)],
     "a part of it is faint": [((240, 100, 160, 290), 16), ((110, 100, 232, 100), 16, 170)],
