@@ -472,8 +472,9 @@ def main(argv=None):
     print(f"{len(train[0])} images for training, {n_test} for testing")
     for name, label in label_of.items():
         print(f"images of class {name} (label {label}): {np.sum(labels == label)}")
-    print(f"Look at {args.train_dir / 'images.png'}: what became of the first hundred images. "
-          f"Probably wrong: {n_doubtful}" + " (framed in red)" * (n_doubtful > 0))
+    print(f"probably wrong: {n_doubtful or 'none'}")
+    print(f"Look at {args.train_dir / 'images.png'}: what became of the first hundred images, in a "
+          "red frame where it is probably wrong")
 
 
 def write_data_sets(train_dir, train_images, train_labels, test_images, test_labels, white):

@@ -309,8 +309,8 @@ def test_the_sheet(make, quick, tmp_path):
     for n in range(10):
         Image.new("RGB", (600, 300), (25 * n, 255, 0)).save(tmp_path / f"in/{n}.png")  # larger than its place
     out = make(flags=("in", "out", "--test-only"))
-    assert out.endswith(f"Look at {os.path.join('out', 'images.png')}: what became of the first hundred images. "
-                        "Probably wrong: 1 (framed in red)\n")
+    assert out.endswith(f"\nprobably wrong: 1\nLook at {os.path.join('out', 'images.png')}: what became of the first "
+                        "hundred images, in a red frame where it is probably wrong\n")
     assert make.err == f"{os.path.join('in', '7.png')}: probably wrong: a 7\n"
     sheet = Image.open("out/images.png")
     assert sheet.size == (5 * 224, 2 * 128)
@@ -324,9 +324,24 @@ def test_the_sheet(make, quick, tmp_path):
         assert [sheet.getpixel(place) == (255, 0, 0) for place in [(x, y), (x + 223, y + 127)]] == [n == 7] * 2
 
 
-def test_only_the_first_hundred_are_on_the_sheet(make, quick, tmp_path):
-    make(*(f"{n % 10}-{n}.png" for n in range(101)), flags=("in", "out", "--test-only"))
+def test_only_the_first_hundred_are_on_the_sheet(make, quick):
+    """Those after them are counted and named, too, if they are doubtful."""
+    out = make(*(f"0/a{n}.png" for n in range(100)), "7/7.png", flags=("in", "out", "--test-only"))
     assert Image.open("out/images.png").size == (5 * 224, 20 * 128)
+    assert "\nprobably wrong: 1\n" in out and make.err.startswith(os.path.join("in", "7", "7.png"))
+
+
+def test_transparency_and_long_names_on_the_sheet():
+    """What is transparent has the sheet's grey. Of a long name, the end is written."""
+    rest = Image.new("RGBA", (9, 9)), np.zeros((28, 28), np.uint8), ""
+    sheet, other = (own_data.draw_sheet([(Path("x" * 50, name), *rest)]) for name in ("1.png", "2.png"))
+    assert sheet.getpixel((8, 8)) == (128, 128, 128) and sheet != other
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other file systems refuse such names")
+def test_names_that_are_not_utf8_are_kept(make, quick):
+    assert "\nprobably wrong: none\n" in make(os.fsdecode(b"1\xe9.png"), flags=("in", "out", "--test-only"))
+    assert Path("out/test_images.txt").read_bytes() == b"1\xe9.png\n"
 
 
 def test_own_digits_in_place_of_mnists_test_digits(make, mnist):

@@ -25,6 +25,7 @@ def test_each_python_that_is_named_gets_a_tensorflow():
     lines = [line for line in (ROOT / "requirements.txt").read_text("utf-8").splitlines() if line[0] != "#"]
     lowest, highest = map(int, re.search(r"Python 3\.(\d+) to 3\.(\d+)", README).groups())
     assert (lowest, highest) == (10, 14)
+    assert all(Requirement(line).marker for line in lines if line.startswith("tensorflow")), "each names its Pythons"
     for minor in range(lowest, highest + 1):
         environment = {"python_version": f"3.{minor}"}
         (tensorflow,) = [requirement.specifier for requirement in map(Requirement, lines)

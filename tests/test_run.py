@@ -169,6 +169,7 @@ def test_nothing_is_cut_off_or_covered(n, mnist):
     plt.close("all")
 
 
+@pytest.mark.filterwarnings("ignore:Mean of empty slice", "ignore:invalid value")  # The places below say more.
 def test_a_digit_is_written_where_it_most_outnumbers_every_other():
     """It stands at the mean of its points in a cell. Cells are 1 x 1 here, since the points reach from 0 to 40."""
     points = {
