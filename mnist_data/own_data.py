@@ -61,7 +61,7 @@ def open_image(path):
     """
     pillows_limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # phones make more
     try:
-        # Of a TIFF file that Pillow opens by its name, it may confuse width and height.
+        # If Pillow opens a turned TIFF file by its name, it may confuse width and height.
         with open(path, "rb") as f, Image.open(f) as image:
             if image.width * image.height > 250_000_000:
                 raise ValueError(f"{image.width} x {image.height} pixels are too many")
@@ -112,40 +112,39 @@ class Candidate(NamedTuple):
     """A part that may be the digit."""
     score: float
     part: Part
-    layer: str  # "dark" or "light" ink, or "opaque"
     pixels: np.ndarray  # of the image in which it is light, float (h, w)
     ink: np.ndarray  # how much lighter they are than the paper around them, float (h, w)
 
 
 def find_candidates(image):
     """Return what may be the digit in an RGBA image: a list of Candidate, the best one first."""
-    image = resize(image, math.sqrt(AREA * max(image.size) / min(image.size)))
+    image = resize(image, math.sqrt(AREA * max(image.size) / min(image.size)))  # to this area
     candidates = []
-    for layer, grey in light_ink_images(image).items():
+    for grey in light_ink_images(image):
         pixels, ink = np.asarray(grey, float), subtract_paper(grey)
-        noise = np.median(abs(pixels[:, 4:] - pixels[:, :-4]))
+        noise = np.median(abs(pixels[:, 4:] - pixels[:, :-4]))  # nearer pixels have the same noise
         weakest = max(MIN_STRENGTH, MIN_NOISES * noise)
         # At a high level, the digit is apart from other things; at a low one, it is whole.
         level = FALL * ink.max()
-        while level > weakest / 2:
+        while level > weakest / 2:  # a part is stronger than the level at its edge
             for part in find_parts(ink > level, pixels):
                 if part.strength > weakest and score(part) > MIN_SCORE:
-                    candidates.append(Candidate(score(part), part, layer, pixels, ink))
+                    candidates.append(Candidate(score(part), part, pixels, ink))
             level *= FALL
     return sorted(candidates, key=lambda candidate: -candidate.score)
 
 
 def light_ink_images(image):
-    """Return three grey images of an RGBA image, by name. In one of them, the ink is light."""
+    """Return three grey images of an RGBA image. In one of them, the ink is light."""
     grey, alpha = image.convert("L"), image.getchannel("A")
-    # What is transparent becomes like the opaque pixels beside it. If these are paper, it is paper.
-    # If they are ink, no ink can be seen any more, but then it is what is opaque.
+    # What is transparent gets the grey of the opaque pixels beside it. So a sheet gets paper around
+    # it. Ink without paper can't be seen any more in grey, but then it is what is opaque.
     clear = ImageOps.invert(alpha)
     beside = np.multiply(alpha, clear.filter(ImageFilter.MaxFilter(5)), dtype=float)
     if beside.any():
         grey.paste(round(np.average(grey, weights=beside)), mask=clear)
-    images = {"dark": ImageOps.invert(grey), "light": grey, "opaque": alpha}
-    return {name: each.filter(ImageFilter.GaussianBlur(0.6)) for name, each in images.items()}
+    images = ImageOps.invert(grey), grey, alpha
+    return [each.filter(ImageFilter.GaussianBlur(0.6)) for each in images]
 
 
 def subtract_paper(image):
@@ -166,7 +165,8 @@ def find_parts(mask, pixels):
     a, b = np.hstack([np.reshape(pair, (2, -1)) for pair in pairs])
     inside = (a >= 0) & (b >= 0)
     a, b = a[inside], b[inside]  # all pairs of neighbours in the mask
-    # Union-find: each pixel points to one of its component that has a smaller number, or to itself.
+    # Union-find. Each pixel points to one of its component with a smaller number, or to itself as a
+    # root. Of each pair, the larger root is made to point to the smaller one, until all are equal.
     root = np.arange(n)
     while len(a) > 0:
         np.minimum.at(root, np.maximum(a, b), np.minimum(a, b))
@@ -210,12 +210,12 @@ def grow(mask, n=1):
 
 
 def score(part):
-    """Return how much a part is like a digit."""
+    """Return how much a part is like a digit. The numbers were tried out with those above."""
     length = max(part.size)
     return (math.sqrt(max(part.strength, 0) * length / math.sqrt(part.mask.size))
-            * min(part.area / part.thickness ** 2, 15)  # strokes are long; more than 15 is a frame
-            * np.clip(3.5 - 10 * part.thickness / length, 0, 1)  # and a sheet round them is thick
-            * part.surrounded ** 6
+            * min(part.area / part.thickness ** 2, 15)  # strokes are long; a frame is even longer
+            * np.clip(3.5 - 10 * part.thickness / length, 0, 1)  # a sheet is too thick for strokes
+            * part.surrounded ** 6  # an edge of paper or shadow has other paper on one side
             * 0.5 ** part.sides * (not part.spans)  # a table, or lines of the paper
             * (0.15 if is_wide(part) else 1))
 
