@@ -55,7 +55,7 @@ def build_network(learning_rate, seed=0, initializer="normal"):
         # bright dots in the reconstructions), and more stay at 0 (the gaps in the digits).
         initial_weight, initial_bias = tf.random_normal, tf.random_normal
     elif initializer == "xavier":
-        # Xavier Glorot's rule: uniform within ±sqrt(6 / (inputs + units)), so that sums stay small.
+        # Xavier Glorot's rule: uniform within ±sqrt(6 / (inputs + units)), to keep the sums small.
         # For sigmoid units, the Theano tutorials advise 4 times this limit. `scale` multiplies the
         # variance: 4 squared (for tf.nn.relu, write 1).
         initial_weight = tf.variance_scaling_initializer(
@@ -157,8 +157,8 @@ def main(argv=None):
 
         first_epoch = 0
         if args.checkpoint_dir:
-            # What a resumed run must have in common with the run before. As a variable, it is saved
-            # with the weights; init does not know it yet. A number in the code is not among it.
+            # What a resumed run must have in common with the run before; numbers in the code are not
+            # compared. As a variable, it is saved with the weights. init does not know it yet.
             settings = tf.Variable(
                 [f"--init {args.init}", f"--seed {args.seed}", f"--batch-size {args.batch_size}",
                  f"--learning-rate {args.learning_rate}",

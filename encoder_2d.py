@@ -57,7 +57,7 @@ def build_network(learning_rate, seed=0, initializer="normal"):
         # last layer, units are pixels: some stay at 0 for every image, though digits need them.
         initial_weight, initial_bias = tf.truncated_normal, tf.random_normal
     elif initializer == "xavier":
-        # Xavier Glorot's rule: uniform within ±sqrt(6 / (inputs + units)), so that sums stay small.
+        # Xavier Glorot's rule: uniform within ±sqrt(6 / (inputs + units)), to keep the sums small.
         # For sigmoid units, the Theano tutorials advise 4 times this limit. `scale` multiplies the
         # variance: 4 squared (for tf.nn.relu, write 1).
         initial_weight = tf.variance_scaling_initializer(
@@ -179,8 +179,8 @@ def main(argv=None):
 
         first_epoch = 0
         if args.checkpoint_dir:
-            # What a resumed run must have in common with the run before. As a variable, it is saved
-            # with the weights; init does not know it yet. A number in the code is not among it.
+            # What a resumed run must have in common with the run before; numbers in the code are not
+            # compared. As a variable, it is saved with the weights. init does not know it yet.
             settings = tf.Variable(
                 [f"--init {args.init}", f"--seed {args.seed}", f"--batch-size {args.batch_size}",
                  f"--learning-rate {args.learning_rate}",
