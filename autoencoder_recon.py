@@ -42,14 +42,14 @@ def build_network(learning_rate, seed=0, initializer="normal"):
     Returns X, encoder_op (codes), y_pred (reconstructions), cost, and optimizer, the operation of
     one training step. X and y_pred are float32 (n, 784) in [0, 1]; encoder_op is (n, n_hidden_2).
     """
-    # From the seed, each random operation gets numbers of its own, by its place among them. If you
+    # From the seed and its place among the random operations, each gets numbers of its own. If you
     # add one before the weights, they begin with other values.
     tf.set_random_seed(seed)
     X = tf.placeholder("float", [None, n_input], name="X")  # images, float32, given to sess.run()
     # initial_weight and initial_bias are functions: they make the initial values from a shape.
     if initializer == "normal":
         # The article's, with a standard deviation of 1 (Keras's RandomNormal has 0.05). A unit adds
-        # up hundreds of inputs, each times such a weight, so in every layer most sums are far from
+        # up 100 inputs or more, each times such a weight, so in every layer most sums are far from
         # 0. There the sigmoid is flat and its gradient nearly 0: the unit stays near 0 or 1 and
         # hardly learns. In the last layer, units are pixels: some stay at 1 for every image (the
         # bright dots in the reconstructions), and more stay at 0 (the gaps in the digits).
@@ -57,7 +57,7 @@ def build_network(learning_rate, seed=0, initializer="normal"):
     elif initializer == "xavier":
         # Xavier Glorot's rule: uniform within ±sqrt(6 / (inputs + units)), to keep the sums small.
         # For sigmoid units, the Theano tutorials advise 4 times this limit. `scale` multiplies the
-        # variance: 4 squared (for tf.nn.relu, write 1).
+        # variance: 4 squared (with tf.nn.relu in the hidden layers, write 1).
         initial_weight = tf.variance_scaling_initializer(
             scale=4**2, mode="fan_avg", distribution="uniform")
         initial_bias = tf.zeros
@@ -100,7 +100,7 @@ def build_network(learning_rate, seed=0, initializer="normal"):
     with tf.name_scope("decoder"):
         decoder_op = decoder(encoder_op)
     y_pred = decoder_op  # the prediction: the reconstructed image
-    y_true = X  # the target: whatever is given as X
+    y_true = X  # the target; for noise in the input alone, write encoder(X + noise) above
     with tf.name_scope("cost"):
         cost = tf.reduce_mean(tf.square(y_true - y_pred))  # as the article's tf.pow, but faster
     with tf.name_scope("training"):
@@ -157,8 +157,8 @@ def main(argv=None):
 
         first_epoch = 0
         if args.checkpoint_dir:
-            # What a resumed run must have in common with the run before; numbers in the code are not
-            # compared. As a variable, it is saved with the weights. init does not know it yet.
+            # Compared on resuming, like the names and shapes of all variables, but not other numbers
+            # in the code. As a variable, it is saved with the weights; init was made before it.
             settings = tf.Variable(
                 [f"--init {args.init}", f"--seed {args.seed}", f"--batch-size {args.batch_size}",
                  f"--learning-rate {args.learning_rate}",
@@ -200,7 +200,7 @@ def main(argv=None):
         print("Optimization Finished!", flush=True)
         encode_decode = sess.run(y_pred, feed_dict={X: mnist.test.images})
 
-    # The MSE of the reconstructions, even if you change the formula of the cost.
+    # The MSE of the reconstructions, whatever the formula of the cost is.
     test_mse = np.mean(np.square(mnist.test.images - encode_decode))
     # To compare: the MSE if every reconstruction were the mean of the training images.
     mean_image_mse = np.mean(np.square(mnist.test.images - mnist.train.mean_image))
@@ -288,8 +288,8 @@ def add_common_flags(parser):
              "--batch-size, --learning-rate, --validation-size, the training images and the "
              "operations of the network must then be the same")
     add("--log-dir", metavar="DIR", type=path,
-        help="write a log there, which `tensorboard --logdir DIR` shows; a new run needs another, "
-             "since all runs in a directory are drawn as one curve")
+        help="write a log there, which `tensorboard --logdir DIR` shows; a new run (not a "
+             "resumed one) needs another, since all runs in a directory are drawn as one curve")
 
 
 def check_paths(parser, args):
