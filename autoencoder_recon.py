@@ -157,8 +157,8 @@ def main(argv=None):
 
         first_epoch = 0
         if args.checkpoint_dir:
-            # Compared on resuming, like the names and shapes of all variables, but not other numbers
-            # in the code. As a variable, it is saved with the weights; init was made before it.
+            # Compared on resuming, like the names and shapes of all variables. (Other numbers in
+            # the code are not.) A variable is saved with the weights; init was made before it.
             settings = tf.Variable(
                 [f"--init {args.init}", f"--seed {args.seed}", f"--batch-size {args.batch_size}",
                  f"--learning-rate {args.learning_rate}",

@@ -53,8 +53,8 @@ def build_network(learning_rate, seed=0, initializer="normal"):
         # The article's: weights with a standard deviation of 0.88 (values beyond ±2 are drawn
         # again), biases with 1. (Keras's RandomNormal has 0.05.) A unit adds up its inputs, each
         # times such a weight, so in layers of many inputs, many sums are far from 0. There the
-        # sigmoid is flat and its gradient nearly 0: the unit stays near 0 or 1 and hardly learns. In
-        # the last layer, units are pixels: some stay at 0 for every image, though digits need them.
+        # sigmoid is flat and its gradient nearly 0: the unit stays near 0 or 1 and hardly learns.
+        # In the last layer, units are pixels: some stay at 0 for every image, but digits need them.
         initial_weight, initial_bias = tf.truncated_normal, tf.random_normal
     elif initializer == "xavier":
         # Xavier Glorot's rule: uniform within ±sqrt(6 / (inputs + units)), to keep the sums small.
@@ -179,8 +179,8 @@ def main(argv=None):
 
         first_epoch = 0
         if args.checkpoint_dir:
-            # Compared on resuming, like the names and shapes of all variables, but not other numbers
-            # in the code. As a variable, it is saved with the weights; init was made before it.
+            # Compared on resuming, like the names and shapes of all variables. (Other numbers in
+            # the code are not.) A variable is saved with the weights; init was made before it.
             settings = tf.Variable(
                 [f"--init {args.init}", f"--seed {args.seed}", f"--batch-size {args.batch_size}",
                  f"--learning-rate {args.learning_rate}",
