@@ -216,7 +216,7 @@ def score(part):
             * min(part.area / part.thickness ** 2, 15)  # strokes are long; a frame is even longer
             * np.clip(3.5 - 10 * part.thickness / length, 0, 1)  # a sheet is too thick for strokes
             * part.surrounded ** 6  # an edge of paper or shadow has other paper on one side
-            * 0.5 ** part.sides * (not part.spans)  # a table, or lines of the paper
+            * 0.5 ** part.sides  # a table, or lines of the paper
             * (0.15 if is_wide(part) else 1))
 
 

@@ -208,6 +208,7 @@ DOUBTS = {  # what makes a picture doubtful, and what is drawn in it
     "another large part": [((70, 100, 170, 100, 110, 290), 16), ((260, 100, 350, 100, 300, 290), 16)],
     "a frame round it": [SEVEN, ((60, 50, 300, 50, 300, 340, 60, 340, 60, 40), 8)],
     "there is a frame": [SEVEN, ((60, 50, 300, 50, 300, 340, 60, 340, 60, 40), 3)],  # printed, thinner than the digit
+    "is a frame": [SEVEN, ((60, 50, 300, 50, 300, 340, 60, 340, 60, 40), 6, 140)],  # less like a digit than the digit
     "fills most of its box": [((130, 120, 240, 120, 240, 200, 140, 200, 140, 280, 240, 280), 70)],
     "differ much in thickness": [SEVEN, ((150, 260, 210, 260), 60)],  # as where a shadow's edge joins it
     "very small": [((120, 100, 134, 100, 120, 130), 4)],
@@ -430,7 +431,8 @@ BAD = {  # the bytes of a file, or the pixels of the image in it, and what is sa
     "light from one side": (FLAT * np.linspace(0.3, 1, 260) + NOISE[:200, :260], "nothing in it"),
     "shadow": (np.where(COLUMNS < 60, 50, FLAT), "nothing in it"),
     "blank sheet on a table": (np.where(abs(COLUMNS - 130) + abs(ROWS - 100) < 90, 200, 60), "nothing in it"),
-    "wood": (FLAT - 80 + 35 * np.sin(ROWS / 2 + np.sin(COLUMNS / 40)) + NOISE[:200, :260] / 3, "nothing in it"),
+    "blank sheet on a brown table": (on_table(Image.new("L", (500, 400), 225), 80, 12), "nothing in it"),
+    "wood": (FLAT - 80 + 35 * np.sin(ROWS / 4 + 2 * np.sin(COLUMNS / 40)) + NOISE[:200, :260] / 3, "nothing in it"),
     "ruled paper": (np.where(ROWS % 25 < 2, 130, FLAT), "nothing in it"),
     "a dot": (np.where(abs(ROWS - 50) + abs(COLUMNS - 90) < 4, 20, FLAT), "nothing in it"),
 }
