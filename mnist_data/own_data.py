@@ -26,6 +26,8 @@ MIN_STRENGTH, MIN_NOISES = 20, 6  # ink differs from paper by 20 (of 255) and 6 
 MIN_SCORE = 14  # of score(): nearly all digits have more; most bare tables and blank paper, less
 EDGE = 0.37  # a stroke ends where it has this part of its strength
 
+DIGIT = "0*[0-9]"  # the pattern of a class's name that is its own label
+
 
 def read_image(path):
     """Return the digit in an image file, and what makes it doubtful: a text, "" if nothing does.
@@ -46,10 +48,10 @@ def prepare(path):
         raise DataError(f"{path}: nothing in it is like a digit with paper around it")
     best = candidates[0]
     parts, others, frames = choose_parts(best)
-    doubts = find_doubts(candidates, parts, others, frames)
+    mask = np.any([part.mask for part in parts], axis=0)
+    doubts = find_doubts(candidates, parts, mask, others, frames)
     if pages > 1:
         doubts.append(f"only the first of {pages} pages was read")
-    mask = np.any([part.mask for part in parts], axis=0)
     digit = place(thicken(cut_out(best.ink, mask, ink_level(best, EDGE))))
     return image, digit, "; ".join(doubts)
 
@@ -128,8 +130,9 @@ def find_candidates(image):
         level = FALL * ink.max()
         while level > weakest / 2:  # a part is stronger than the level at its edge
             for part in find_parts(ink > level, pixels):
-                if part.strength > weakest and score(part) > MIN_SCORE:
-                    candidates.append(Candidate(score(part), part, pixels, ink))
+                candidate = Candidate(score(part), part, pixels, ink)
+                if part.strength > weakest and candidate.score > MIN_SCORE:
+                    candidates.append(candidate)
             level *= FALL
     return sorted(candidates, key=lambda candidate: -candidate.score)
 
@@ -189,8 +192,9 @@ def measure(mask, pixels):
         thickness, left = thickness + 2, ~grow(~left)
     # A stroke has the same paper on both sides. What is left of the edge of a sheet, a table or a
     # shadow is not lighter than what is on one side of it.
-    inside, outside = pixels[mask].mean(), pixels[around(mask)].mean()
-    surrounded = np.mean(pixels[around(mask)] < (inside + outside) / 2)
+    paper = pixels[around(mask)]
+    inside, outside = pixels[mask].mean(), paper.mean()
+    surrounded = np.mean(paper < (inside + outside) / 2)
     return Part(mask, first, last - first + 1, len(places), thickness, inside - outside, surrounded,
                 sum(at_start) + sum(at_end), any(at_start & at_end))
 
@@ -262,11 +266,13 @@ def encloses(outer, inner):
             and min(outer.top_left + outer.size - inner.top_left - inner.size) > margin)
 
 
-def find_doubts(candidates, digit, others, frames):
-    """Return a list of what makes it doubtful that the digit, a list of parts, is right."""
+def find_doubts(candidates, digit, mask, others, frames):
+    """Return a list of what makes it doubtful that the digit, a list of parts, is right.
+
+    mask: where the digit is. others, frames: as choose_parts() returns them.
+    """
     best, main = candidates[0], digit[0]
     height, width = main.size
-    mask = np.any([part.mask for part in digit], axis=0)
     rows, columns = np.nonzero(mask)
     edge = np.count_nonzero(main.mask & grow(~main.mask))
     mean_thickness = 2 * main.area / edge  # since a stroke has an edge on each side
@@ -368,7 +374,7 @@ def number_classes(names):
     names = sorted(set(names))
     if len(names) > 10:
         raise DataError(f"{len(names)} classes, more than 10: {', '.join(names)}")
-    digits = {name: int(name) for name in names if re.fullmatch("0*[0-9]", name)}
+    digits = {name: int(name) for name in names if re.fullmatch(DIGIT, name)}
     free = [label for label in range(10) if label not in digits.values()]
     return {name: digits[name] if name in digits else free.pop(0) for name in names}
 
@@ -441,7 +447,7 @@ def main(argv=None):
                         "anew: choose another name or, if it is an old data set, remove it")
     found = find_images(args.images)
     label_of = number_classes(name for _, name in found)
-    others = [name for name in label_of if not re.fullmatch("0*[0-9]", name)]
+    others = [name for name in label_of if not re.fullmatch(DIGIT, name)]
     if args.test_only and others:
         raise DataError(f"{args.images}: with --test-only, classes must be digits as MNIST's are, "
                         f"not {', '.join(others)}")

@@ -155,6 +155,19 @@ def test_a_divergence_ends_a_run_and_replaces_no_checkpoint(files, run, tmp_path
 
 
 @only_encoder
+def test_a_divergence_keeps_the_last_checkpoint(run, tmp_path, capsys, monkeypatch):
+    """The step size is changed behind the flags, with which the model would be refused."""
+    flags = ["--batch-size", 600, "--checkpoint-dir", "c", "--training-epochs"]
+    run(*flags, 1)
+    before, build_network = snapshot(tmp_path / "c"), encoder_2d.build_network
+    monkeypatch.setattr(encoder_2d, "build_network", lambda learning_rate, *rest: build_network(1e38, *rest))
+    with pytest.raises(encoder_2d.RunError, match="^the cost is not finite after epoch 2: .*--learning-rate"):
+        run(*flags, 3, "--output", "diverged.png")
+    assert list(costs(capsys.readouterr().out)) == ["0002"]
+    assert snapshot(tmp_path / "c") == before and not (tmp_path / "diverged.png").exists()
+
+
+@only_encoder
 def test_an_epoch_is_in_the_log_before_it_is_saved(run, monkeypatch):
     """A run that is killed between the two repeats the epoch and skips none in the log."""
     logged = {}
